@@ -1,0 +1,54 @@
+import { cloudflareTest } from '@cloudflare/vitest-plugin'
+import { defineConfig } from 'vitest/config'
+
+const source = `${import.meta.dirname}/src/`
+
+// The package under its public name, as tsconfig.json's paths have it.
+const alias = [
+  { find: /^breakwater$/, replacement: `${source}index.ts` },
+  { find: /^breakwater\/client\/capture$/, replacement: `${source}client/capture.ts` },
+  { find: /^breakwater\/([a-z-]+)$/, replacement: `${source}$1/index.ts` },
+]
+
+export default defineConfig({
+  test: {
+    // One reporter for people, one closing line for machines.
+    reporters: ['default', './tools/closing-line.ts'],
+    projects: [
+      {
+        resolve: { alias },
+        test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/unit/**/*.test.tsx'] },
+      },
+      {
+        resolve: { alias },
+        plugins: [
+          cloudflareTest({
+            main: './test/worker/harness.ts',
+            wrangler: { configPath: './test/worker/wrangler.toml' },
+          }),
+        ],
+        test: { name: 'worker', include: ['test/worker/**/*.test.ts'] },
+      },
+      {
+        resolve: { alias },
+        test: {
+          name: 'system',
+          include: ['test/system/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        resolve: { alias },
+        test: {
+          name: 'browser',
+          include: ['test/browser/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+})
