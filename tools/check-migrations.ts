@@ -1,0 +1,33 @@
+import { spawnSync } from 'node:child_process'
+import { cpSync, globSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
+
+/** Fails when the Drizzle schema says something that the SQL in `drizzle/` does not. */
+const folder = mkdtempSync(join(tmpdir(), 'breakwater-migrations-'))
+try {
+  cpSync('drizzle', folder, { recursive: true })
+  const before = globSync(`${folder}/*.sql`).length
+  const run = spawnSync(
+    'drizzle-kit',
+    [
+      'generate',
+      '--dialect=postgresql',
+      '--schema=./src/*/schema.ts',
+      '--schema=./worker/schema.ts',
+      `--out=${relative('.', folder)}`,
+      '--name=drift',
+    ],
+    { encoding: 'utf8' },
+  )
+  if (run.status !== 0) {
+    console.error(`${run.stdout}${run.stderr}`)
+    process.exit(1)
+  }
+  if (globSync(`${folder}/*.sql`).length !== before) {
+    console.error('The schema has changed since the last migration: run npm run db:generate')
+    process.exit(1)
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
