@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import process from 'node:process'
 import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
 import { controlSurface } from './control.ts'
