@@ -1,5 +1,7 @@
 declare module 'workerd' {
-  /** The path of the workerd binary for this machine. */
-  const path: string
-  export default path
+  const workerd: {
+    /** The path of the workerd binary for this machine. */
+    readonly default: string
+  }
+  export default workerd
 }

@@ -9,7 +9,8 @@ export function median(values: readonly number[]): number {
 /** Half the distance between the first and third quartile, as a share of the median: how much the runs disagree. */
 export function spread(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
-  const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0
+  const at = (share: number): number =>
+    sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0
   return (at(0.75) - at(0.25)) / 2 / median(values)
 }
 

@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'esbuild'
-import workerdPath from 'workerd'
+import workerd from 'workerd'
 
 /** A worker to serve: its entry file and its variables. */
 export interface WorkerSpec {
@@ -50,7 +50,9 @@ export async function serveWorkers(specs: readonly WorkerSpec[]): Promise<Served
         `compatibilityDate = "2026-10-01", compatibilityFlags = ["nodejs_compat"], bindings = [${bindings.join(', ')}], ` +
         `globalOutbound = "local"))`,
     )
-    sockets.push(`(name = "${spec.name}", address = "127.0.0.1:${port}", http = (), service = "${spec.name}")`)
+    sockets.push(
+      `(name = "${spec.name}", address = "127.0.0.1:${port}", http = (), service = "${spec.name}")`,
+    )
   }
   // Loopback only: nothing measured here may reach out.
   services.push('(name = "local", network = (allow = ["local"]))')
@@ -59,7 +61,7 @@ export async function serveWorkers(specs: readonly WorkerSpec[]): Promise<Served
     `using Workerd = import "/workerd/workerd.capnp";\n` +
       `const config :Workerd.Config = (services = [${services.join(', ')}], sockets = [${sockets.join(', ')}]);\n`,
   )
-  const child = spawn(workerdPath, ['serve', join(folder, 'config.capnp')], {
+  const child = spawn(workerd.default, ['serve', join(folder, 'config.capnp')], {
     // Log lines are part of what is measured; reading them is not.
     stdio: ['ignore', 'ignore', 'inherit'],
   })
@@ -95,7 +97,9 @@ function freePort(): Promise<number> {
     server.once('error', reject)
     server.listen(0, '127.0.0.1', () => {
       const address = server.address()
-      server.close(() => (typeof address === 'object' && address ? resolve(address.port) : reject(new Error('no port'))))
+      server.close(() =>
+        typeof address === 'object' && address ? resolve(address.port) : reject(new Error('no port')),
+      )
     })
   })
 }
