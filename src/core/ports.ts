@@ -69,6 +69,8 @@ export interface LimitDecision {
   readonly retryAfter: number
   /** The policies that refused; empty when allowed. */
   readonly violated: readonly string[]
+  /** Refused only because nothing could be counted just now: an outage of ours, no fault of the caller's. */
+  readonly unavailable?: boolean
 }
 
 /** Decides about all the requests together: when one refuses, none of the others is charged. */
