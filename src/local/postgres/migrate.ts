@@ -1,0 +1,107 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { drizzle } from 'drizzle-orm/node-postgres'
+import { migrate as applyMigrations } from 'drizzle-orm/node-postgres/migrator'
+import pg from 'pg'
+
+/** Options of {@link migrate}. */
+export interface MigrateOptions {
+  /** The database to change. Not through a pooler: the lock and the settings belong to one connection. */
+  readonly url: string
+  /** The folder `drizzle-kit generate` writes to. */
+  readonly folder: string
+  /** Told what happens. Default: nobody. */
+  readonly log?: (line: string) => void
+  /** Milliseconds a statement may wait for a lock before everything is rolled back. Default 5000. */
+  readonly lockTimeout?: number
+  /** Milliseconds to wait for another migration that is under way. Default 60000. */
+  readonly patience?: number
+}
+
+/** What {@link migrate} did. */
+export interface MigrationOutcome {
+  /** How many migrations were applied now; 0 when there was nothing to do. */
+  readonly applied: number
+  /** How many the journal of the database holds. */
+  readonly total: number
+}
+
+/** Why migrations were not applied, in a sentence. Nothing was changed. */
+export class MigrationError extends Error {
+  override readonly name = 'MigrationError'
+}
+
+/** Any number, the same for everyone: two migrations of one database wait for each other. */
+const LOCK = 8_027_431_190_664_213n
+
+/** The journal of drizzle-orm's own migrator. */
+const JOURNAL = 'drizzle.__drizzle_migrations'
+
+async function journalLength(client: pg.Client): Promise<number> {
+  const found = await client.query<{ there: string | null }>('select to_regclass($1)::text as there', [
+    JOURNAL,
+  ])
+  if (found.rows[0]?.there == null) return 0
+  const counted = await client.query<{ n: number }>(`select count(*)::int as n from ${JOURNAL}`)
+  return counted.rows[0]?.n ?? 0
+}
+
+function explain(error: unknown): MigrationError {
+  const cause = (error as { cause?: unknown }).cause ?? error
+  const { code, message, where } = cause as { code?: string; message?: string; where?: string }
+  const what = message ?? String(cause)
+  const hint =
+    code === '55P03'
+      ? ' Something holds a lock on a table that a migration changes; it did not wait, so that nothing else waits behind it.'
+      : ''
+  return new MigrationError(
+    `Migrations failed and were rolled back: ${what}${where ? ` (${where})` : ''}.${hint}`,
+    {
+      cause,
+    },
+  )
+}
+
+/**
+ * Applies what is missing of a folder of migrations, in one transaction and in order, and records it in
+ * drizzle-orm's own journal. Two that run at once wait for each other by an advisory lock; a statement that cannot
+ * have its lock soon gives up, rather than queue everyone behind it.
+ *
+ * @throws MigrationError when the folder is no such folder, or a migration fails; nothing has changed then
+ */
+export async function migrate(options: MigrateOptions): Promise<MigrationOutcome> {
+  const { url, folder, log = () => {}, lockTimeout = 5000, patience = 60_000 } = options
+  if (!existsSync(join(folder, 'meta', '_journal.json'))) {
+    throw new MigrationError(`${folder} holds no migrations: run drizzle-kit generate first.`)
+  }
+  const client = new pg.Client({ connectionString: url, application_name: 'breakwater migrate' })
+  // A lost connection shows in the query that was under way.
+  client.on('error', () => {})
+  await client.connect()
+  try {
+    await client.query(`set lock_timeout = ${Math.floor(patience)}`)
+    try {
+      await client.query('select pg_advisory_lock($1)', [LOCK])
+    } catch (error) {
+      if ((error as { code?: string }).code !== '55P03') throw error
+      throw new MigrationError('Another migration of this database is under way and does not end.')
+    }
+    await client.query(`set lock_timeout = ${Math.floor(lockTimeout)}`)
+    const before = await journalLength(client)
+    try {
+      await applyMigrations(drizzle(client), { migrationsFolder: folder })
+    } catch (error) {
+      throw explain(error)
+    }
+    const total = await journalLength(client)
+    log(
+      total === before
+        ? `Nothing to migrate (${total} applied before)`
+        : `Applied ${total - before} migrations`,
+    )
+    return { applied: total - before, total }
+  } finally {
+    // Ending the session gives the lock back.
+    await client.end()
+  }
+}
