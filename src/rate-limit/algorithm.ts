@@ -1,0 +1,180 @@
+import type { Charge, Outcome } from './stores/store.ts'
+
+/**
+ * The rules themselves, pure. `script.ts` says the same in Lua; a property test holds the two together, so a
+ * change here is a change there.
+ */
+
+/** A key's state: seven integers, in the order in which a store writes them. */
+export interface State {
+  /** Start of the window (ms), or for a token bucket the time (µs) at which it is full again. */
+  at: number
+  /** Spent in this window. */
+  spent: number
+  /** Spent in the window before (sliding only). */
+  before: number
+  /** Violations since the last block. */
+  violations: number
+  /** How often the key was blocked, less what has decayed. */
+  strikes: number
+  /** End of the block (ms). */
+  until: number
+  /** Where decay is counted from (ms). */
+  since: number
+}
+
+/** The state of a key never seen. */
+export function fresh(): State {
+  return { at: 0, spent: 0, before: 0, violations: 0, strikes: 0, until: 0, since: 0 }
+}
+
+interface Reading {
+  free: number
+  reset: number
+  /** Milliseconds until `cost` units can be had. */
+  wait(cost: number): number
+}
+
+function readFixed(s: State, charge: Charge, now: number): Reading {
+  const { window } = charge.policy
+  if (now >= s.at + window) {
+    s.at = now
+    s.spent = 0
+  }
+  const reset = s.at + window - now
+  return { free: Math.max(0, charge.quota - s.spent), reset, wait: () => reset }
+}
+
+function readSliding(s: State, charge: Charge, now: number): Reading {
+  const { window } = charge.policy
+  const { quota } = charge
+  // A store's clock that steps back stays in the window it was in.
+  const start = Math.max(s.at, Math.floor(now / window) * window)
+  if (start !== s.at) {
+    s.before = start === s.at + window ? s.spent : 0
+    s.spent = 0
+    s.at = start
+  }
+  const elapsed = Math.max(0, now - start)
+  const used = s.spent + Math.floor((s.before * (window - elapsed)) / window)
+  return {
+    free: Math.max(0, quota - used),
+    reset: window - elapsed,
+    wait(cost) {
+      // The first moment at which the weighted share of the older window leaves room for `cost`: in this
+      // window while `before` fades, else in the next while `spent` does.
+      const room = quota - s.spent - cost
+      if (room >= 0) return Math.max(1, Math.floor((window * (s.before - room - 1)) / s.before) + 1 - elapsed)
+      const later = Math.max(0, quota - cost)
+      const fading = Math.max(1, s.spent)
+      return window - elapsed + Math.max(0, Math.floor((window * (fading - later - 1)) / fading)) + 1
+    },
+  }
+}
+
+function readBucket(s: State, charge: Charge, us: number): Reading {
+  const perWindow = charge.policy.window * 1000
+  const { quota, burst } = charge
+  s.at = Math.max(s.at, us)
+  const debt = s.at - us
+  const room = Math.floor((burst * perWindow) / quota) - debt
+  return {
+    // The most whose price in microseconds, rounded down as it is when charged, fits the room.
+    free: Math.max(0, Math.ceil(((room + 1) * quota) / perWindow) - 1),
+    reset: Math.ceil(debt / 1000),
+    wait: (cost) => Math.max(1, Math.ceil((Math.floor((cost * perWindow) / quota) - room) / 1000)),
+  }
+}
+
+function read(s: State, charge: Charge, us: number): Reading {
+  if (charge.policy.algorithm === 'token-bucket') return readBucket(s, charge, us)
+  const now = Math.floor(us / 1000)
+  return charge.policy.algorithm === 'fixed-window' ? readFixed(s, charge, now) : readSliding(s, charge, now)
+}
+
+/** What one charge would mean: the outcome when not charged, and how to charge it. */
+export interface Proposal extends Outcome {
+  /** Whether the state changed by the asking alone: a violation was noted. */
+  readonly noted: boolean
+  /** Units left after charging. */
+  readonly left: number
+}
+
+/**
+ * Asks whether `s` (brought up to date in place) can bear a charge.
+ * @param note whether a refusal counts as a violation.
+ */
+export function propose(s: State, charge: Charge, us: number, note: boolean): Proposal {
+  const { policy, cost } = charge
+  const now = Math.floor(us / 1000)
+  if (s.strikes > 0 || s.violations > 0) {
+    const base = Math.max(s.until, s.since)
+    const steps = Math.floor((now - base) / policy.penaltyDecay)
+    if (steps > 0) {
+      s.strikes = Math.max(0, s.strikes - steps)
+      s.violations = 0
+      s.since = base + steps * policy.penaltyDecay
+    }
+  }
+  const { free, reset, wait } = read(s, charge, us)
+  if (s.until > now) {
+    const retry = s.until - now
+    return {
+      allowed: false,
+      remaining: 0,
+      reset: retry,
+      retry,
+      block: retry,
+      penalized: true,
+      noted: false,
+      left: 0,
+    }
+  }
+  if (cost <= free) {
+    const left = free - cost
+    return { allowed: true, remaining: free, reset, retry: 0, block: 0, penalized: false, noted: false, left }
+  }
+  let retry = wait(cost)
+  let block = 0
+  let penalized = false
+  const counts = note && policy.penaltyAfter > 0
+  if (counts) {
+    s.violations += 1
+    s.since = now
+    if (s.violations >= policy.penaltyAfter) {
+      s.violations = 0
+      s.strikes = Math.min(30, s.strikes + 1)
+      const length = Math.min(policy.penaltyCeiling, policy.window * 2 ** (s.strikes - 1))
+      s.until = now + length
+      retry = Math.max(retry, length)
+      block = length
+      penalized = true
+    }
+  } else if (free < 1) {
+    block = wait(1)
+  }
+  return { allowed: false, remaining: free, reset: retry, retry, block, penalized, noted: counts, left: free }
+}
+
+/** Adds a charge to a state that {@link propose} has brought up to date; a negative cost gives back. */
+export function charge(s: State, { policy, quota }: Charge, cost: number, us: number): void {
+  if (policy.algorithm === 'token-bucket') {
+    const amount = Math.floor((Math.abs(cost) * policy.window * 1000) / quota)
+    s.at = Math.max(us, cost < 0 ? s.at - amount : s.at + amount)
+  } else {
+    s.spent = Math.max(0, s.spent + cost)
+  }
+}
+
+/** Milliseconds for which a state means anything. Never zero. */
+export function lifetime(s: State, { policy }: Charge, us: number): number {
+  const now = Math.floor(us / 1000)
+  const { algorithm, window, penaltyDecay } = policy
+  let end =
+    algorithm === 'token-bucket'
+      ? Math.ceil(s.at / 1000)
+      : s.at + (algorithm === 'fixed-window' ? 1 : 2) * window
+  if (s.strikes > 0) end = Math.max(end, Math.max(s.until, s.since) + penaltyDecay * s.strikes)
+  else if (s.violations > 0) end = Math.max(end, s.since + penaltyDecay)
+  return Math.max(1, end - now)
+}

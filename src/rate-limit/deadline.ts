@@ -1,0 +1,50 @@
+/** The store did not answer in time. */
+export class StoreTimeout extends Error {
+  override readonly name: string = 'StoreTimeout'
+}
+
+/** `promise`, or a {@link StoreTimeout} after `ms`. The loser's rejection goes nowhere. */
+export function within<T>(promise: Promise<T>, ms: number): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new StoreTimeout(`No answer within ${ms} ms`)), ms)
+    promise.then(
+      (value) => {
+        clearTimeout(timer)
+        resolve(value)
+      },
+      (error: unknown) => {
+        clearTimeout(timer)
+        reject(error)
+      },
+    )
+  })
+}
+
+const TRIES = 3
+const REST = 1000
+
+/**
+ * Stops asking a store that keeps failing: after three failures in a row nobody asks for a second, then one does.
+ * Without it every request of an outage would wait out the whole deadline.
+ */
+export class Breaker {
+  #failures = 0
+  #openUntil = 0
+
+  /** Whether to ask. When the rest is over, lets one through and holds the others back for another rest. */
+  allows(now: number): boolean {
+    if (this.#failures < TRIES) return true
+    if (now < this.#openUntil) return false
+    this.#openUntil = now + REST
+    return true
+  }
+
+  succeeded(): void {
+    this.#failures = 0
+  }
+
+  failed(now: number): void {
+    this.#failures += 1
+    if (this.#failures >= TRIES) this.#openUntil = now + REST
+  }
+}

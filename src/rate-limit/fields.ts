@@ -1,0 +1,40 @@
+import type { Decision, PolicyOutcome } from './limiter.ts'
+
+function policyMember({ policy, quota }: PolicyOutcome): string {
+  return quota === policy.quota
+    ? policy.field
+    : `"${policy.name}";q=${quota};w=${Math.ceil(policy.window / 1000)}`
+}
+
+/**
+ * The `RateLimit-Policy` and `RateLimit` fields of a reply (draft-ietf-httpapi-ratelimit-headers-11: lists of
+ * Strings with parameters, RFC 9651). On a refusal `RateLimit` speaks only of the policies that refused, so that
+ * `Retry-After` is never earlier than a `t` beside it. Shadow policies are not mentioned. A policy that
+ * was asked about several keys is stated once, by the one that has least left.
+ */
+export function rateLimitFields(decisions: readonly Decision[]): Record<string, string> {
+  const tightest = new Map<string, PolicyOutcome>()
+  const refused = decisions.some(({ allowed }) => !allowed)
+  for (const { outcomes } of decisions) {
+    for (const outcome of outcomes) {
+      if (outcome.policy.shadow) continue
+      const other = tightest.get(outcome.policy.name)
+      const tighter =
+        other === undefined ||
+        (outcome.allowed === other.allowed ? outcome.remaining < other.remaining : !outcome.allowed)
+      if (tighter) tightest.set(outcome.policy.name, outcome)
+    }
+  }
+  const members: string[] = []
+  const states: string[] = []
+  for (const outcome of tightest.values()) {
+    members.push(policyMember(outcome))
+    if (refused && outcome.allowed) continue
+    // Whoever was refused an expensive request may still have units for a cheap one, so `r` can be positive.
+    states.push(`"${outcome.policy.name}";r=${outcome.remaining};t=${outcome.reset}`)
+  }
+  const fields: Record<string, string> = {}
+  if (members.length > 0) fields['RateLimit-Policy'] = members.join(', ')
+  if (states.length > 0) fields['RateLimit'] = states.join(', ')
+  return fields
+}
