@@ -1,0 +1,147 @@
+import type { Context, Env } from 'hono'
+import type { Enqueue } from '../core/ports.ts'
+import { type Duration, milliseconds } from '../core/time.ts'
+import type { Database } from '../db/index.ts'
+import type { UploadQuota } from './records.ts'
+import { KNOWN_TYPES } from './sniff.ts'
+
+/** A kind of upload: what it may be and who may read it. */
+export interface UploadKind {
+  /** Media types allowed, such as `image/png`. Each must be one that can be told by its bytes. */
+  readonly types: readonly string[]
+  /** Largest size in bytes. Cloudflare itself cuts request bodies at 100 MB on its Free and Pro plans. */
+  readonly maxBytes: number
+  /** `owner` (default): nobody else can read it. `public`: anyone who knows its address can. */
+  readonly visibility?: 'owner' | 'public'
+  /** Largest picture in pixels, width times height: a small file can decode to gigabytes. Default 50,000,000. */
+  readonly maxPixels?: number
+}
+
+/** What a scanner is given. */
+export interface ScanSubject {
+  readonly id: string
+  readonly kind: string
+  readonly type: string
+  readonly size: number
+  readonly sha256: string
+  /** Opens the stored bytes. May be called again. */
+  open(): Promise<ReadableStream<Uint8Array>>
+}
+
+/** What a scanner says. `reason` is a word kept with the row, such as `malware`. */
+export type ScanVerdict = { readonly ok: true } | { readonly ok: false; readonly reason: string }
+
+/** How uploads are set up. */
+export interface UploadsOptions<E extends Env = Env, K extends string = string> {
+  readonly db: Database
+  /** The R2 bucket, or how to find it. Give it as a value where `process` and `sweep` are used. */
+  readonly bucket: R2Bucket | ((c: Context<E>) => R2Bucket)
+  /** The UUID of whoever is asking; undefined when nobody is signed in. */
+  readonly owner: (c: Context<E>) => string | undefined
+  /** The kinds of uploads by name. A request names one: `POST /uploads?kind=avatar`. */
+  readonly kinds: Readonly<Record<K, UploadKind>>
+  /** How much an owner may have. Default 1 GB and 10,000 files. */
+  readonly quota?: UploadQuota | ((c: Context<E>, ownerId: string) => UploadQuota | Promise<UploadQuota>)
+  /**
+   * Puts the job `upload.process` on a queue, in the transaction that stores the upload. Its input is `{ id }`; its
+   * handler calls {@link Uploads.process}. Absent: an upload is processed before its request is answered.
+   */
+  readonly enqueue?: Enqueue
+  /** Looks at the stored bytes before they are published, such as a virus scanner. */
+  readonly scan?: (subject: ScanSubject, options: { readonly signal: AbortSignal }) => Promise<ScanVerdict>
+  /** Types shown in the page rather than downloaded. Default: pictures, sound and film that cannot carry script. */
+  readonly inline?: readonly string[]
+  /** Begins every key in the bucket. Default `uploads/`. */
+  readonly prefix?: string
+  /** A client that sends no byte for so long is given up. Default 30 s. */
+  readonly stallTimeout?: Duration
+  /** An upload that has not moved for so long is swept: its room is freed, its processing is tried again. Default 1 h. */
+  readonly staleAfter?: Duration
+}
+
+/** Shown inline by default: passive media only. SVG and HTML carry script, PDF too. */
+export const INLINE_TYPES: readonly string[] = [
+  'image/png',
+  'image/jpeg',
+  'image/gif',
+  'image/webp',
+  'image/avif',
+  'audio/mpeg',
+  'audio/mp4',
+  'audio/ogg',
+  'audio/wav',
+  'audio/flac',
+  'video/mp4',
+  'video/webm',
+]
+const NEVER_INLINE = ['text/html', 'image/svg+xml', 'application/xml']
+
+/** Options with every default filled in. */
+export interface ResolvedOptions<E extends Env> {
+  readonly db: Database
+  readonly bucket: (c: Context<E> | undefined) => R2Bucket
+  readonly owner: (c: Context<E>) => string | undefined
+  readonly kinds: ReadonlyMap<string, Required<UploadKind>>
+  readonly quota: (c: Context<E>, ownerId: string) => UploadQuota | Promise<UploadQuota>
+  readonly enqueue: Enqueue | undefined
+  readonly scan: UploadsOptions<E>['scan']
+  readonly inline: ReadonlySet<string>
+  readonly prefix: string
+  readonly stallMs: number
+  readonly staleMs: number
+}
+
+/** @throws TypeError when an option is wrong. */
+export function resolveOptions<E extends Env>(options: UploadsOptions<E>): ResolvedOptions<E> {
+  const { bucket, quota = { bytes: 1e9 }, prefix = 'uploads/' } = options
+  const kinds = new Map<string, Required<UploadKind>>()
+  for (const [name, kind] of Object.entries<UploadKind>(options.kinds)) {
+    if (!/^[a-z0-9][a-z0-9-]{0,40}$/.test(name)) {
+      throw new TypeError(`uploads: the kind "${name}" needs a name of small letters, digits and dashes`)
+    }
+    if (kind.types.length === 0) throw new TypeError(`uploads: the kind "${name}" allows no type`)
+    for (const type of kind.types) {
+      if (!KNOWN_TYPES.has(type)) {
+        throw new TypeError(
+          `uploads: the kind "${name}" allows ${type}, which cannot be told by its bytes; known are ${[...KNOWN_TYPES].sort().join(', ')}`,
+        )
+      }
+    }
+    if (!Number.isSafeInteger(kind.maxBytes) || kind.maxBytes < 1) {
+      throw new TypeError(
+        `uploads: maxBytes of the kind "${name}" must be a whole number of bytes, 1 or more`,
+      )
+    }
+    kinds.set(name, { visibility: 'owner', maxPixels: 50_000_000, ...kind })
+  }
+  if (kinds.size === 0) throw new TypeError('uploads: declare at least one kind')
+  const active = options.inline?.find((type) => NEVER_INLINE.includes(type))
+  if (active !== undefined) {
+    throw new TypeError(`uploads: ${active} can carry script and must never be shown inline`)
+  }
+  if (!/^([\w-]+\/)*$/.test(prefix))
+    throw new TypeError(`uploads: the prefix "${prefix}" must end in a slash`)
+  if (typeof quota !== 'function' && !(quota.bytes > 0))
+    throw new TypeError('uploads: quota.bytes must be above 0')
+  return {
+    db: options.db,
+    bucket(c) {
+      if (typeof bucket !== 'function') return bucket
+      if (c === undefined) {
+        throw new TypeError(
+          'uploads: give the bucket as a value, or to process() and sweep(), outside of requests',
+        )
+      }
+      return bucket(c)
+    },
+    owner: options.owner,
+    kinds,
+    quota: typeof quota === 'function' ? quota : () => quota,
+    enqueue: options.enqueue,
+    scan: options.scan,
+    inline: new Set(options.inline ?? INLINE_TYPES),
+    prefix,
+    stallMs: milliseconds(options.stallTimeout ?? '30 s'),
+    staleMs: milliseconds(options.staleAfter ?? '1 h'),
+  }
+}

@@ -1,0 +1,176 @@
+import { and, asc, eq, inArray, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
+import type { Database } from '../db/index.ts'
+import { uploads, uploadUsage } from './schema.ts'
+import { sourcesOf, type UploadState } from './state.ts'
+
+/** A row of `uploads`. */
+export type UploadRow = typeof uploads.$inferSelect
+
+/** How much one owner may have. */
+export interface UploadQuota {
+  /** Bytes, stored and on their way together. */
+  readonly bytes: number
+  /** Uploads, stored and on their way together. Default 10,000. */
+  readonly files?: number
+}
+
+/** What is known of an upload before its bytes come. */
+export interface NewUpload {
+  readonly id: string
+  readonly ownerId: string
+  readonly kind: string
+  readonly key: string
+  readonly originalName: string
+  readonly declaredType: string | undefined
+  /** Bytes to set aside. */
+  readonly bytes: number
+}
+
+const DEFAULT_FILES = 10_000
+
+/**
+ * Sets room aside and makes the row, in one statement. The usage row is the lock: whoever comes second sees what the
+ * first has taken. No row comes back when there is no room.
+ */
+export function reserveStatement(upload: NewUpload, quota: UploadQuota): SQL {
+  const files = quota.files ?? DEFAULT_FILES
+  return sql`
+    with room as (
+      insert into ${uploadUsage} as u (owner_id, reserved_bytes, stored_bytes, files)
+      select ${upload.ownerId}::uuid, ${upload.bytes}::bigint, 0, 1
+      where ${upload.bytes}::bigint <= ${quota.bytes}::bigint and ${files}::int >= 1
+      on conflict (owner_id) do update
+        set reserved_bytes = u.reserved_bytes + excluded.reserved_bytes, files = u.files + 1
+        where u.reserved_bytes + u.stored_bytes + excluded.reserved_bytes <= ${quota.bytes}::bigint
+          and u.files < ${files}::int
+      returning u.owner_id
+    )
+    insert into ${uploads} (id, owner_id, kind, state, key, original_name, declared_type, reserved_bytes)
+    select ${upload.id}::uuid, room.owner_id, ${upload.kind}::text, 'receiving', ${upload.key}::text,
+      ${upload.originalName}::text, ${upload.declaredType ?? null}::text, ${upload.bytes}::bigint
+    from room
+    returning id`
+}
+
+/** Every byte is there: `receiving` becomes `quarantined`, and what was reserved becomes what is stored. */
+export function receivedStatement(
+  id: string,
+  received: { readonly type: string; readonly size: number; readonly sha256: string },
+): SQL {
+  return sql`
+    with moved as (
+      update ${uploads} set state = 'quarantined', type = ${received.type}::text, size = ${received.size}::bigint,
+        sha256 = ${received.sha256}::text, updated_at = now()
+      where id = ${id}::uuid and state = 'receiving'
+      returning owner_id, reserved_bytes, size
+    ), settled as (
+      update ${uploadUsage} as u
+      set reserved_bytes = u.reserved_bytes - m.reserved_bytes, stored_bytes = u.stored_bytes + m.size
+      from moved m where u.owner_id = m.owner_id
+    )
+    select owner_id from moved`
+}
+
+/**
+ * Ends an upload and gives its room back, once: whoever comes second finds it in no state to leave.
+ * With `ownerId`, only that owner's.
+ */
+export function endStatement(
+  id: string,
+  to: 'rejected' | 'deleted',
+  options: { readonly reason?: string; readonly ownerId?: string; readonly unmovedSince?: Date } = {},
+): SQL {
+  const from = sql.join(
+    sourcesOf(to).map((state) => sql`${state}`),
+    sql`, `,
+  )
+  const owner = options.ownerId === undefined ? sql`` : sql`and owner_id = ${options.ownerId}::uuid`
+  const unmoved =
+    options.unmovedSince === undefined
+      ? sql``
+      : sql`and updated_at < ${options.unmovedSince.toISOString()}::timestamptz`
+  return sql`
+    with old as (
+      select id, owner_id, state, reserved_bytes, coalesce(size, 0) as size, key from ${uploads}
+      where id = ${id}::uuid and state in (${from}) ${owner} ${unmoved}
+      for update
+    ), moved as (
+      update ${uploads} as u
+      set state = ${to}::text, reason = coalesce(${options.reason ?? null}::text, u.reason), updated_at = now()
+      from old where u.id = old.id
+    ), released as (
+      update ${uploadUsage} as g set
+        reserved_bytes = g.reserved_bytes
+          - case when old.state in ('reserved', 'receiving') then old.reserved_bytes else 0 end,
+        stored_bytes = g.stored_bytes
+          - case when old.state in ('quarantined', 'scanned', 'published') then old.size else 0 end,
+        files = g.files - case when old.state = 'rejected' then 0 else 1 end
+      from old where g.owner_id = old.owner_id
+    )
+    select key from old`
+}
+
+/** The row of an upload. */
+export async function findUpload(db: Database, id: string): Promise<UploadRow | undefined> {
+  const [row] = await db.select().from(uploads).where(eq(uploads.id, id)).limit(1)
+  return row
+}
+
+/** `quarantined` becomes `scanned`. Does nothing when it is no longer there. */
+export async function markScanned(
+  db: Database,
+  id: string,
+  size: { readonly width: number; readonly height: number } | undefined,
+): Promise<void> {
+  await db
+    .update(uploads)
+    .set({ state: 'scanned', updatedAt: sql`now()`, ...size })
+    .where(and(eq(uploads.id, id), eq(uploads.state, 'quarantined')))
+}
+
+/** `scanned` becomes `published`. Does nothing when it is no longer there. */
+export async function markPublished(db: Database, id: string): Promise<void> {
+  await db
+    .update(uploads)
+    .set({ state: 'published', publishedAt: sql`now()`, updatedAt: sql`now()` })
+    .where(and(eq(uploads.id, id), eq(uploads.state, 'scanned')))
+}
+
+/** The object of an ended upload is gone. */
+export async function markPurged(db: Database, id: string): Promise<void> {
+  await db
+    .update(uploads)
+    .set({ purgedAt: sql`now()` })
+    .where(and(eq(uploads.id, id), inArray(uploads.state, ['rejected', 'deleted'])))
+}
+
+/** Uploads that have not moved since `before` and should have, oldest first. */
+export async function findUnfinished(
+  db: Database,
+  states: readonly UploadState[],
+  before: Date,
+  limit: number,
+): Promise<UploadRow[]> {
+  return db
+    .select()
+    .from(uploads)
+    .where(and(inArray(uploads.state, [...states]), lt(uploads.updatedAt, before)))
+    .orderBy(asc(uploads.updatedAt))
+    .limit(limit)
+}
+
+/** Ended uploads whose object may still be there. */
+export async function findUnpurged(db: Database, before: Date, limit: number): Promise<UploadRow[]> {
+  return db
+    .select()
+    .from(uploads)
+    .where(
+      and(
+        or(eq(uploads.state, 'rejected'), eq(uploads.state, 'deleted')),
+        isNull(uploads.purgedAt),
+        lt(uploads.updatedAt, before),
+      ),
+    )
+    .orderBy(asc(uploads.updatedAt))
+    .limit(limit)
+}

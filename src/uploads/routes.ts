@@ -1,0 +1,129 @@
+import { type Context, type Env, Hono } from 'hono'
+import { BreakwaterError } from '../core/errors.ts'
+import { currentWork } from '../core/work.ts'
+import { createUpload } from './create.ts'
+import { noSuchUpload } from './errors.ts'
+import type { ResolvedOptions } from './options.ts'
+import { processUpload, purge } from './process.ts'
+import { endStatement, findUpload, type UploadRow } from './records.ts'
+import { serve } from './serve.ts'
+import { toView, type UploadView } from './view.ts'
+
+/** The routes' types, for Hono's `hc` client. Bodies are bytes: send them with `fetch`. */
+export type UploadsSchema = {
+  '/': {
+    $post: {
+      input: { query: { kind: string; name?: string } }
+      output: UploadView
+      outputFormat: 'json'
+      status: 201
+    }
+  }
+  '/:id/status': {
+    $get: { input: { param: { id: string } }; output: UploadView; outputFormat: 'json'; status: 200 }
+  }
+  '/:id': {
+    $get: { input: { param: { id: string } }; output: unknown; outputFormat: string; status: 200 }
+    $delete: { input: { param: { id: string } }; output: null; outputFormat: 'body'; status: 204 }
+  }
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+
+function requireOwner<E extends Env>(c: Context<E>, options: ResolvedOptions<E>): string {
+  const owner = options.owner(c)
+  if (owner === undefined) throw new BreakwaterError('unauthenticated', { status: 401 })
+  return owner
+}
+
+/**
+ * Lets a promise go on when the client has left, so that what was begun is undone.
+ * Hono's `executionCtx` throws where there is none, as in `app.request()`.
+ */
+function keepAlive<E extends Env>(c: Context<E>, promise: Promise<unknown>): void {
+  const quiet = promise.then(
+    () => {},
+    () => {},
+  )
+  const work = currentWork()
+  if (work !== undefined) {
+    work.waitUntil(quiet)
+    return
+  }
+  try {
+    c.executionCtx.waitUntil(quiet)
+  } catch {}
+}
+
+/** The row, if the caller may know of it. Somebody else's is as good as none. */
+async function findOwn<E extends Env>(
+  c: Context<E>,
+  id: string,
+  ownerId: string | undefined,
+  options: ResolvedOptions<E>,
+): Promise<UploadRow> {
+  const row = UUID.test(id) ? await findUpload(options.db, id) : undefined
+  if (row === undefined || row.state === 'deleted') throw noSuchUpload()
+  if (options.kinds.get(row.kind)?.visibility === 'public' && row.state === 'published') return row
+  if (row.ownerId !== (ownerId ?? requireOwner(c, options))) throw noSuchUpload()
+  return row
+}
+
+/** Hono's side of uploads. */
+export function uploadRoutes<E extends Env>(options: ResolvedOptions<E>): Hono<E, UploadsSchema, '/'> {
+  const app = new Hono<E>()
+
+  app.post('/', async (c) => {
+    const ownerId = requireOwner(c, options)
+    const task = createUpload(c, ownerId, options)
+    keepAlive(c, task)
+    let view = await task
+    if (options.enqueue === undefined) {
+      await processUpload(view.id, { options, bucket: options.bucket(c), signal: c.req.raw.signal })
+      const row = await findUpload(options.db, view.id)
+      if (row !== undefined) view = toView(row)
+    }
+    c.header('Location', `${new URL(c.req.url).pathname.replace(/\/$/, '')}/${view.id}`)
+    c.header('Cache-Control', 'no-store')
+    return c.json(view, 201)
+  })
+
+  app.get('/:id/status', async (c) => {
+    const ownerId = requireOwner(c, options)
+    const row = await findOwn(c, c.req.param('id'), ownerId, options)
+    if (row.ownerId !== ownerId) throw noSuchUpload()
+    c.header('Cache-Control', 'no-store')
+    return c.json(toView(row))
+  })
+
+  app.get('/:id', async (c) => {
+    const row = await findOwn(c, c.req.param('id'), undefined, options)
+    if (row.state === 'rejected') throw noSuchUpload()
+    if (row.state !== 'published') {
+      throw new BreakwaterError('conflict', {
+        status: 409,
+        detail: 'The file is still being checked.',
+        headers: { 'Retry-After': '2' },
+      })
+    }
+    const visibility = options.kinds.get(row.kind)?.visibility ?? 'owner'
+    return serve(c.req.raw, row, { bucket: options.bucket(c), inline: options.inline, visibility })
+  })
+
+  app.delete('/:id', async (c) => {
+    const ownerId = requireOwner(c, options)
+    const id = c.req.param('id')
+    const { rows } = UUID.test(id)
+      ? await options.db.execute(endStatement(id, 'deleted', { ownerId }))
+      : { rows: [] }
+    const key = rows[0]?.['key']
+    if (typeof key !== 'string') throw noSuchUpload()
+    // The row says deleted: nobody reads it any more. Should this fail, the sweep removes the object.
+    const purged = purge({ id, key }, { options, bucket: options.bucket(c) }).catch(() => {})
+    keepAlive(c, purged)
+    await purged
+    return c.body(null, 204)
+  })
+
+  return app as unknown as Hono<E, UploadsSchema, '/'>
+}
