@@ -275,8 +275,11 @@ export function rateLimit<const P extends Policies = Record<never, never>>(
     // Before the handler is cheap: they are there when its reply is made. A reply made by hand, an error's, or
     // one after further decisions gets them below.
     if (headers) setFields(c, state)
-    await next()
-    settleWaiting(c, state)
+    try {
+      await next()
+    } finally {
+      settleWaiting(c, state)
+    }
     if (headers && (state.decisions.length > known || !c.res.headers.has('RateLimit-Policy')))
       setFields(c, state)
     return undefined
