@@ -51,22 +51,20 @@ export interface BindingVocabulary {
   d1(): Binding<D1Database>
 }
 
-/** What a kind is called, its place in wrangler.toml, and the members by which it is told from the others. */
-export const bindingKinds: Readonly<
-  Record<BindingKind, readonly [name: string, toml: string, ...members: string[]]>
-> = {
-  r2: ['R2 bucket', '[[r2_buckets]]', 'head', 'createMultipartUpload'],
-  queue: ['queue', '[[queues.producers]]', 'send', 'sendBatch'],
-  kv: ['KV namespace', '[[kv_namespaces]]', 'getWithMetadata', 'put'],
-  durableObject: ['Durable Object namespace', '[[durable_objects.bindings]]', 'idFromName', 'newUniqueId'],
-  hyperdrive: ['Hyperdrive configuration', '[[hyperdrive]]', 'connectionString'],
-  rateLimiter: ['rate limiter', '[[ratelimits]]', 'limit'],
-  assets: ['static assets binding', '[assets]', 'fetch'],
-  secretsStore: ['Secrets Store secret', '[[secrets_store_secrets]]', 'get', '!put'],
-  versionMetadata: ['version metadata binding', '[version_metadata]', 'id', 'timestamp'],
-  service: ['service binding', '[[services]]', 'fetch'],
-  d1: ['D1 database', '[[d1_databases]]', 'prepare', 'batch'],
-}
+// Kind, table in wrangler.toml, and the member by which it is told from those that follow.
+const KINDS = `r2 [[r2_buckets]] head
+queue [[queues.producers]] sendBatch
+kv [[kv_namespaces]] getWithMetadata
+durableObject [[durable_objects.bindings]] idFromName
+hyperdrive [[hyperdrive]] connectionString
+rateLimiter [[ratelimits]] limit
+d1 [[d1_databases]] prepare
+versionMetadata [version_metadata] timestamp
+secretsStore [[secrets_store_secrets]] get
+assets [assets] fetch
+service [[services]] fetch`
+  .split('\n')
+  .map((line) => line.split(' ') as [kind: BindingKind, toml: string, member: string])
 
 function declare(kind: BindingKind, isOptional: boolean): Binding<unknown> {
   return { kind, isOptional, optional: () => declare(kind, true) }
@@ -80,27 +78,28 @@ function declare(kind: BindingKind, isOptional: boolean): Binding<unknown> {
  * bindings: { UPLOADS: bindings.r2(), JOBS: bindings.queue<JobMessage>(), CACHE: bindings.kv().optional() }
  * ```
  */
-export const bindings: BindingVocabulary = /* @__PURE__ */ Object.fromEntries(
-  /* @__PURE__ */ Object.keys(bindingKinds).map((kind) => [kind, () => declare(kind as BindingKind, false)]),
+export const bindings: BindingVocabulary = Object.fromEntries(
+  KINDS.map(([kind]) => [kind, () => declare(kind, false)]),
 ) as unknown as BindingVocabulary
 
-/** Whether a value has the members of a kind of binding. */
-function isKind(value: object, kind: BindingKind): boolean {
-  const get = (member: string): unknown => (value as Record<string, unknown>)[member]
-  const [, , ...members] = bindingKinds[kind]
-  // A stub of another Worker answers to every name, since any could be an RPC method.
-  if (!members.includes('fetch') && typeof get('breakwater:none') === 'function') return false
-  return members.every((member) =>
-    member.startsWith('!') ? get(member.slice(1)) === undefined : get(member) !== undefined,
-  )
+/** The lines of wrangler.toml that make a binding; values that only the account knows are left out. */
+export function bindingStanza(name: string, kind: BindingKind): string {
+  const toml = KINDS.find((row) => row[0] === kind)?.[1] ?? ''
+  return `${toml} ${/durable|ratel/.test(toml) ? 'name' : 'binding'} = "${name}"`
 }
 
 /** What is wrong with a binding, in words that continue its name; undefined when it is right. */
 export function bindingFault(value: unknown, kind: BindingKind): string | undefined {
-  const [name] = bindingKinds[kind]
   if (value === undefined || value === null) return 'is not bound'
-  if (typeof value !== 'object' && typeof value !== 'function') return `is a ${typeof value}, not a ${name}`
-  if (isKind(value, kind)) return undefined
-  const other = (Object.keys(bindingKinds) as BindingKind[]).find((candidate) => isKind(value, candidate))
-  return other ? `is a ${bindingKinds[other][0]}, not a ${name}` : `is not a ${name}`
+  const has = (member: string): boolean => (value as Record<string, unknown>)[member] !== undefined
+  // A stub of another Worker answers to every name, since any could be an RPC method.
+  const found = has('breakwater:none') ? 'service' : KINDS.find((row) => has(row[2]))?.[0]
+  if (
+    found === kind ||
+    (kind === 'service' && found === 'assets') ||
+    (kind === 'assets' && found === 'service')
+  ) {
+    return undefined
+  }
+  return `is ${found ?? typeof value}, not ${kind}`
 }

@@ -1,15 +1,16 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { type Binding, bindingFault, bindingKinds } from './bindings.ts'
+import { type Binding, bindingFault, bindingStanza } from './bindings.ts'
 import { EnvironmentError, type EnvProblem, type EnvProblemCode } from './errors.ts'
 import { productionFaults } from './production.ts'
-import type { VariableMeta } from './variable.ts'
+import { isAbsent, metaOf, type VariableMeta } from './variable.ts'
+import { splitSecrets } from './vocabulary.ts'
 
 /** The variables of a definition: a vocabulary item or any Standard Schema, by name. */
 export type Variables = Readonly<Record<string, StandardSchemaV1>>
 /** The bindings of a definition, by name. */
 export type BindingDeclarations = Readonly<Record<string, Binding<unknown>>>
 
-type Simplify<T> = { [K in keyof T]: T[K] } & {}
+type Simplify<T> = { -readonly [K in keyof T]: T[K] } & {}
 type MaybeAbsent<T> = { [K in keyof T]: undefined extends T[K] ? K : never }[keyof T]
 type AbsentOptional<T> = Simplify<
   Omit<T, MaybeAbsent<T>> & { [K in MaybeAbsent<T>]?: Exclude<T[K], undefined> }
@@ -67,22 +68,18 @@ export interface EnvDefinition<V extends Variables, B extends BindingDeclaration
 }
 
 /** How a variable is set. */
-export function howToSet(name: string, meta: Partial<VariableMeta>): string {
-  const example = meta.example ?? '…'
-  const put = `wrangler secret put ${name}`
-  const line = `${name} = "${example}" under [vars] in wrangler.toml`
-  if (meta.secret === undefined) return `${line}, or ${put}`
-  return meta.secret ? `${put} (locally: a line in .dev.vars)` : line
+export function howToSet(name: string, { kind, secret, example = '…' }: Partial<VariableMeta>): string {
+  const random = kind === 'rotatingSecret' ? 'openssl rand -base64 32 | ' : ''
+  return [
+    secret === false ? '' : `${random}wrangler secret put ${name}`,
+    secret ? '' : `wrangler.toml: [vars] ${name} = "${example}"`,
+  ]
+    .filter(Boolean)
+    .join(', or ')
 }
 
-function metaOf(schema: StandardSchemaV1): VariableMeta {
-  const { vendor } = schema['~standard']
-  return (
-    (schema as { meta?: unknown }).meta instanceof Function || !('meta' in schema)
-      ? { kind: vendor, expected: `what its ${vendor} schema asks for` }
-      : schema.meta
-  ) as VariableMeta
-}
+const ignore = (): void => {}
+const NO_RESULT: StandardSchemaV1.FailureResult = { issues: [{ message: 'makes its schema throw' }] }
 
 function isNamedProduction({ ENVIRONMENT: name }: Readonly<Record<string, unknown>>): boolean {
   return typeof name === 'string' && /^(prod(uction)?|live)$/i.test(name.trim())
@@ -124,19 +121,10 @@ export function defineEnv<
   const B extends BindingDeclarations = Record<never, never>,
 >(options: EnvOptions<V, B>): EnvDefinition<V, B> {
   const { vars = {} as V, bindings = {} as B, production = {} } = options
-  for (const name of [...Object.keys(vars), ...Object.keys(bindings)]) {
-    const fault = !/^[A-Za-z_]\w*$/.test(name)
-      ? 'is not a name Workers can have'
-      : name in vars && name in bindings
-        ? 'is both a variable and a binding'
-        : name in vars
-          ? vars[name]?.['~standard']?.validate
-            ? ''
-            : 'has no Standard Schema'
-          : bindingKinds[bindings[name]?.kind as never]
-            ? ''
-            : 'is no binding declaration'
-    if (fault) throw new TypeError(`defineEnv: ${name} ${fault}`)
+  for (const [name, item] of [...Object.entries(vars), ...Object.entries(bindings)]) {
+    const isFit =
+      name in vars ? !(name in bindings) && (item as StandardSchemaV1)['~standard'] : 'kind' in item
+    if (!isFit || !/^[A-Za-z_]\w*$/.test(name)) throw new TypeError(`defineEnv cannot take ${name}`)
   }
   const { allow = {}, when = isNamedProduction }: ProductionOptions = production || {}
   const seen = new WeakMap<object, { values: LoadedEnv<V, B>; problems: readonly EnvProblem[] }>()
@@ -151,44 +139,45 @@ export function defineEnv<
       const schema = vars[name] as StandardSchemaV1
       const meta = metaOf(schema)
       const raw = source[name]
-      const absent = raw === undefined || raw === null || raw === ''
+      const absent = isAbsent(raw)
       const say = (code: EnvProblemCode, problem: string, expected?: string): void => {
         if (allow[name]?.includes(code)) return
         problems.push({ name, code, problem, ...(expected && { expected }), fix: howToSet(name, meta) })
       }
-      if (typeof raw === 'string' && raw !== '' && raw.trim() === '') {
-        say('blank', 'is only white space', meta.expected)
-        continue
-      }
-      let result: StandardSchemaV1.Result<unknown> | Promise<unknown>
+      let result: StandardSchemaV1.Result<unknown> | PromiseLike<unknown> = NO_RESULT
       try {
         result = schema['~standard'].validate(absent ? undefined : raw)
       } catch {
         // What it threw may well hold the value.
-        result = { issues: [{ message: 'makes its schema throw' }] }
       }
-      if (result instanceof Promise) {
-        result.catch(() => {})
-        say('async-schema', 'has an asynchronous schema', 'a synchronous one: start-up cannot wait')
-        continue
-      }
-      if (result.issues) {
-        // Other libraries repeat the input in their messages; only what is known to be no secret may pass.
-        const open = schema['~standard'].vendor === 'breakwater' || meta.secret === false
-        const why = open
+      if ('then' in result) {
+        result.then(ignore, ignore)
+        say('async-schema', 'has an asynchronous schema: start-up cannot wait')
+      } else if (!result.issues) values[name] = result.value
+      else if (absent) say('missing', raw ? 'is only white space' : 'is not set', meta.expected)
+      else {
+        // Other libraries repeat the input in their messages; only those of a known non-secret may pass.
+        const isOpen = schema['~standard'].vendor === 'breakwater' || meta.secret === false
+        const why = isOpen
           ? result.issues.map((issue) => issue.message).join('; ')
-          : 'does not satisfy its schema'
-        say(absent ? 'missing' : 'invalid', absent ? 'is not set' : open ? why : why, meta.expected)
-      } else values[name] = result.value
+          : `is not ${meta.expected}`
+        say(
+          'invalid',
+          typeof raw === 'string' && raw !== raw.trim() ? `${why} (it has white space around it)` : why,
+        )
+      }
       if (!isProduction) continue
-      for (const value of texts(
-        absent ? values[name] : meta.kind === 'rotatingSecret' ? String(raw).split(/\s*,\s*/) : raw,
-      )) {
-        for (const [code, problem] of productionFaults(meta, value)) say(code, `${problem}, in production`)
-        if (!meta.secret || value.includes('://') || !value) continue
-        const other = secrets.get(value) ?? name
-        if (other !== name) say('shared-secret', `is the same secret as ${other}, in production`)
-        secrets.set(value, other)
+      const effective = absent
+        ? values[name]
+        : meta.kind === 'rotatingSecret'
+          ? splitSecrets(String(raw))
+          : raw
+      for (const value of texts(effective)) {
+        for (const [code, problem] of productionFaults(meta, value)) say(code, problem)
+        if (!meta.secret || value.includes('://')) continue
+        const other = secrets.get(value)
+        if (other && other !== name) say('shared-secret', `is the same secret as ${other}`)
+        secrets.set(value, name)
       }
     }
     if (only === 'vars') return { values: values as LoadedEnv<V, B>, problems }
@@ -196,22 +185,18 @@ export function defineEnv<
     for (const name of Object.keys(bindings)) {
       const { kind, isOptional } = bindings[name] as Binding<unknown>
       const value = source[name]
-      const problem =
-        isOptional && (value === undefined || value === null) ? undefined : bindingFault(value, kind)
+      const problem = isOptional && isAbsent(value) ? undefined : bindingFault(value, kind)
       values[name] = value
-      if (problem) {
-        const [, toml] = bindingKinds[kind]
-        const key = /durable|ratelimits/.test(toml) ? 'name' : 'binding'
-        problems.push({ name, code: 'binding', problem, fix: `${toml} ${key} = "${name}" in wrangler.toml` })
-      }
+      if (problem)
+        problems.push({ name, code: 'binding', problem, fix: `wrangler.toml: ${bindingStanza(name, kind)}` })
     }
     const version = source['CF_VERSION_METADATA'] as { id?: unknown } | undefined
     if (isProduction && !version?.id && !source['RELEASE'] && !allow['RELEASE']?.includes('no-release')) {
       problems.push({
         name: 'RELEASE',
         code: 'no-release',
-        problem: 'is not known, in production: errors could not be told by version',
-        fix: '[version_metadata] binding = "CF_VERSION_METADATA" in wrangler.toml, or RELEASE under [vars]',
+        problem: 'is not known',
+        fix: `wrangler.toml: ${bindingStanza('CF_VERSION_METADATA', 'versionMetadata')}`,
       })
     }
     return { values: Object.freeze(values) as LoadedEnv<V, B>, problems }

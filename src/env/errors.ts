@@ -1,7 +1,6 @@
 /** The kinds of problem. Stable: `production.allow` names them, and tools may switch on them. */
 export type EnvProblemCode =
   | 'missing'
-  | 'blank'
   | 'invalid'
   | 'async-schema'
   | 'binding'
@@ -40,14 +39,11 @@ export class EnvironmentError extends Error {
   readonly problems: readonly EnvProblem[]
 
   constructor(problems: readonly EnvProblem[]) {
-    super(
-      `The environment has ${problems.length} problem${problems.length > 1 ? 's' : ''}\n${problems
-        .map(
-          (p) =>
-            `\n  ${p.name} ${p.problem}${p.expected ? `\n    expected: ${p.expected}` : ''}\n    fix:      ${p.fix}`,
-        )
-        .join('')}`,
+    const lines = problems.map(
+      ({ name, problem, expected, fix }) =>
+        `\n- ${name} ${problem}${expected ? `; expected ${expected}` : ''}\n  ${fix}`,
     )
+    super(`The environment is not fit to run (${problems.length})${lines.join('')}`)
     this.problems = problems
   }
 }

@@ -47,43 +47,50 @@ export interface Variable<Output, Input = string> extends StandardSchemaV1<Input
   default(value: Output): Variable<Output, Input | undefined>
 }
 
-/** A good result of a Standard Schema. */
-export function good<T>(value: T): StandardSchemaV1.SuccessResult<T> {
-  return { value }
-}
-
-/** A bad result. The message continues a sentence that began with the variable's name, and holds no value. */
-export function bad(message: string): StandardSchemaV1.FailureResult {
-  return { issues: [{ message }] }
-}
-
 /**
  * A variable of your own kind, with the same `optional()` and `default()` as the built-in ones.
- * `parse` is never given an absent value; its messages are shown, so they must not repeat the value.
+ *
+ * `parse` is given what is there, never an absent value, and returns `undefined` for what it does not take; the
+ * error then says what was expected.
  */
 export function variable<Output, Input = string>(
   meta: VariableMeta,
-  parse: (value: unknown) => StandardSchemaV1.Result<Output>,
+  parse: (value: unknown) => Output | undefined,
 ): Variable<Output, Input> {
-  function make<O, I>(
-    extra: Partial<VariableMeta>,
-    absent: StandardSchemaV1.Result<O>,
-  ): Variable<O | Output, I> {
+  function make<O, I>(extra: Partial<VariableMeta>, absent?: { readonly value: O }): Variable<O | Output, I> {
+    const fault = { issues: [{ message: `is not ${meta.expected}` }] }
     return {
       meta: { ...meta, ...extra },
       '~standard': {
         version: 1,
         vendor: 'breakwater',
-        validate: (value) => (value === undefined || value === null || value === '' ? absent : parse(value)),
+        validate(raw) {
+          if (isAbsent(raw)) return absent ?? fault
+          const value = parse(raw)
+          return value === undefined ? fault : { value }
+        },
       },
-      optional: () => make({ optional: true }, good(undefined)),
-      default: (value) => {
-        if (meta.secret) throw new TypeError('A secret has no default: in the source it would be none')
-        return make({ optional: true, fallback: String(value) }, good(value))
+      optional: () => make({ optional: true }, { value: undefined }),
+      default(value) {
+        if (meta.secret) throw new TypeError('A secret has no default')
+        return make({ optional: true, fallback: String(value) }, { value })
       },
     }
   }
-  return make<Output, Input>({}, bad('is not set'))
+  return make<Output, Input>({})
+}
+
+/** Whether a raw value counts as not set: also empty text, and nothing but white space. */
+export function isAbsent(raw: unknown): boolean {
+  return raw === undefined || raw === null || (typeof raw === 'string' && !raw.trim())
+}
+
+/** What is known about the variable of a schema. */
+export function metaOf(schema: StandardSchemaV1): VariableMeta {
+  const { vendor } = schema['~standard']
+  const { meta } = schema as { readonly meta?: VariableMeta }
+  // Other libraries have something else of that name.
+  return typeof meta?.kind === 'string' ? meta : { kind: vendor, expected: `what its ${vendor} schema takes` }
 }
 
 /**
@@ -99,7 +106,7 @@ export function describe<S extends StandardSchemaV1>(
   schema: S,
   options: VariableOptions & { readonly expected?: string; readonly minBytes?: number },
 ): S & { readonly meta: VariableMeta } {
-  const standard = schema['~standard']
-  const meta = { kind: standard.vendor, expected: `what its ${standard.vendor} schema asks for`, ...options }
-  return { '~standard': standard, meta } as unknown as S & { readonly meta: VariableMeta }
+  return { '~standard': schema['~standard'], meta: { ...metaOf(schema), ...options } } as unknown as S & {
+    readonly meta: VariableMeta
+  }
 }

@@ -1,25 +1,35 @@
-import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { type Duration, milliseconds } from '../core/time.ts'
-import { bad, good, type Variable, type VariableOptions, variable } from './variable.ts'
+import { type Variable, type VariableOptions, variable } from './variable.ts'
 
-type Result<T> = StandardSchemaV1.Result<T>
-
-function textual<T, I = string>(
+/** A variable whose raw value is text without white space around it: a pasted newline makes a right key wrong. */
+function textual<T = string, I = string>(
   kind: string,
   expected: string,
   options: VariableOptions & { readonly minBytes?: number | undefined; readonly pooled?: boolean },
-  parse: (value: string) => Result<T>,
+  parse: (value: string) => T | undefined,
 ): Variable<T, I> {
-  return variable<T, I>({ kind, expected, secret: false, ...options }, (value) => {
-    if (typeof value !== 'string') return bad(`is not text but of type ${typeof value}`)
-    // A pasted newline is the usual reason why a right secret is wrong.
-    return value === value.trim() ? parse(value) : bad('has white space around it')
-  })
+  return variable<T, I>({ kind, expected, secret: false, ...options }, (value) =>
+    typeof value === 'string' && value === value.trim() ? parse(value) : undefined,
+  )
+}
+
+/** Keeps a text that matches. */
+function matching(
+  kind: string,
+  expected: string,
+  options: VariableOptions & { readonly pooled?: boolean },
+  matches: (value: string) => unknown,
+): Variable<string> {
+  return textual(kind, expected, options, (value) => (matches(value) ? value : undefined))
+}
+
+function parseUrl(value: string): Partial<URL> {
+  return URL.canParse(value) ? new URL(value) : {}
 }
 
 /** Any text that is not empty and has no white space around it. */
 export function text(options: VariableOptions = {}): Variable<string> {
-  return textual('text', 'text', options, good)
+  return matching('text', 'text', options, () => true)
 }
 
 /** A whole number, in decimal. A number in `[vars]` is taken as well. */
@@ -27,20 +37,17 @@ export function integer(
   options: VariableOptions & { readonly min?: number; readonly max?: number } = {},
 ): Variable<number, string | number> {
   const { min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER, ...rest } = options
-  const bounds = `${'min' in options ? `, at least ${min}` : ''}${'max' in options ? `, at most ${max}` : ''}`
-  const meta = { kind: 'integer', expected: `a whole number${bounds}`, secret: false, ...rest }
-  return variable(meta, (value) => {
-    const number = typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : value
-    return Number.isSafeInteger(number) && (number as number) >= min && (number as number) <= max
-      ? good(number as number)
-      : bad('is not such a number')
+  const expected = `a whole number from ${min} to ${max}`
+  return variable({ kind: 'integer', expected, secret: false, ...rest }, (value) => {
+    const number = /^-?\d+$/.test(String(value)) ? Number(value) : Number.NaN
+    return Number.isSafeInteger(number) && number >= min && number <= max ? number : undefined
   })
 }
 
 /** `true` or `false`, and nothing else: `0`, `no` and `off` mean different things to different people. */
 export function boolean(options: VariableOptions = {}): Variable<boolean, 'true' | 'false' | boolean> {
   return variable({ kind: 'boolean', expected: 'true or false', secret: false, ...options }, (value) =>
-    /^(true|false)$/.test(String(value)) ? good(String(value) === 'true') : bad('is neither true nor false'),
+    /^(true|false)$/.test(String(value)) ? String(value) === 'true' : undefined,
   )
 }
 
@@ -49,39 +56,38 @@ export function oneOf<const T extends readonly [string, ...string[]]>(
   values: T,
   options: VariableOptions = {},
 ): Variable<T[number], T[number]> {
-  return textual('oneOf', `one of ${values.join(', ')}`, options, (value) =>
-    values.includes(value) ? good(value as T[number]) : bad('is none of them'),
+  return textual<T[number], T[number]>('oneOf', `one of ${values.join(', ')}`, options, (value) =>
+    values.find((candidate) => candidate === value),
   )
 }
 
 /** A length of time such as `30 s`, `15m` or `7d`, given as milliseconds. A number in `[vars]` is milliseconds. */
 export function duration(options: VariableOptions = {}): Variable<number, string | number> {
-  const expected = 'a number and one of ms, s, m, h, d'
-  return variable({ kind: 'duration', expected, secret: false, example: '15m', ...options }, (value) => {
+  const expected = 'a length of time such as 30s, 15m, 7d'
+  return variable({ kind: 'duration', expected, secret: false, ...options }, (value) => {
     try {
-      return good(milliseconds(value as Duration))
+      return milliseconds(value as Duration)
     } catch {
-      return bad('is not a length of time')
+      return undefined
     }
   })
 }
 
-function parseUrl(value: string): URL | undefined {
-  return URL.canParse(value) ? new URL(value) : undefined
-}
-
 /** An absolute `http:` or `https:` URL. Production takes `https:` to a public address only. */
 export function url(options: VariableOptions = {}): Variable<string> {
-  return textual('url', 'an http: or https: URL', options, (value) =>
-    /^https?:$/.test(parseUrl(value)?.protocol ?? '') ? good(value) : bad('is not such a URL'),
+  return matching('url', 'an http: or https: URL', options, (value) =>
+    /^https?:/.test(parseUrl(value).protocol ?? ''),
   )
 }
 
 /** A web origin as browsers send it (RFC 6454): scheme, host, port, and neither path nor trailing slash. */
 export function origin(options: VariableOptions = {}): Variable<string> {
-  const expected = 'a web origin, without a path or trailing slash'
-  return textual('origin', expected, { example: 'https://app.acme.dev', ...options }, (value) =>
-    /^https?:/.test(value) && parseUrl(value)?.origin === value ? good(value) : bad('is not an origin'),
+  const expected = 'an origin: scheme and host, without path or trailing slash'
+  return matching(
+    'origin',
+    expected,
+    options,
+    (value) => /^http/.test(value) && parseUrl(value).origin === value,
   )
 }
 
@@ -91,43 +97,33 @@ export function origin(options: VariableOptions = {}): Variable<string> {
  * otherwise cost the database a connection.
  */
 export function postgresUrl(options: VariableOptions & { readonly pooled?: boolean } = {}): Variable<string> {
-  const example = 'postgres://user:password@host-pooler.region.aws.neon.tech/name'
-  return textual(
-    'postgresUrl',
-    `a${options.pooled === false ? '' : ' pooled'} PostgreSQL connection URL`,
-    { secret: true, pooled: true, example, ...options },
-    (value) => {
-      const parsed = parseUrl(value)
-      if (!/^postgres(ql)?:$/.test(parsed?.protocol ?? '')) return bad('is not a postgres: URL')
-      const { hostname, username, pathname } = parsed as URL
-      return hostname && username && pathname.length > 1
-        ? good(value)
-        : bad('lacks a host, a user or a database')
-    },
-  )
+  const settings = { secret: true, pooled: true, ...options }
+  const expected = `a ${settings.pooled ? 'pooled ' : ''}URL, postgres://user:password@host/database`
+  return matching('postgresUrl', expected, settings, (value) => {
+    const { protocol = '', hostname, username, pathname = '' } = parseUrl(value)
+    return /^postgres(ql)?:/.test(protocol) && hostname && username && pathname[1]
+  })
 }
+
+const ADDRESS = String.raw`[^\s@<>",;:]+@[^\s@<>".,;:]+(\.[^\s@<>".,;:]+)*`
 
 /**
  * A mail address such as `hello@acme.dev`. With `displayName` also a mailbox such as
  * `Acme <hello@acme.dev>` (RFC 5322, section 3.4), as senders are written.
  */
 export function email(options: VariableOptions & { readonly displayName?: boolean } = {}): Variable<string> {
-  const { displayName = false, ...rest } = options
-  const address = String.raw`[^\s@<>",;]+@[^\s@<>".,;]+(\.[^\s@<>".,;]+)*`
-  const pattern = new RegExp(displayName ? `^(${address}|[^<>\\r\\n]*<${address}>)$` : `^${address}$`)
-  return textual('email', displayName ? 'a mail address or mailbox' : 'a mail address', rest, (value) =>
-    pattern.test(value) ? good(value) : bad('is not a mail address'),
+  const { displayName, ...rest } = options
+  const pattern = new RegExp(`^(${ADDRESS}${displayName ? `|[^<>\\r\\n]*<${ADDRESS}>` : ''})$`)
+  return matching('email', `a mail address${displayName ? ' or Name <address>' : ''}`, rest, (value) =>
+    pattern.test(value),
   )
 }
 
 /** A Sentry DSN: `https://PUBLIC_KEY@HOST/PROJECT`. Sentry does not count it as a secret; nor does this. */
 export function sentryDsn(options: VariableOptions = {}): Variable<string> {
-  return textual('sentryDsn', 'a Sentry DSN, https://KEY@HOST/PROJECT', options, (value) => {
-    const parsed = parseUrl(value)
-    return parsed && /^https?:$/.test(parsed.protocol) && parsed.username && /\/\d+$/.test(parsed.pathname)
-      ? good(value)
-      : bad('is not a DSN')
-  })
+  return matching('sentryDsn', 'a DSN, https://key@host/project', options, (value) =>
+    /^https?:\/\/\w+(:\w+)?@[^/@\s]+(\/[^/\s]+)*\/\d+$/.test(value),
+  )
 }
 
 /** What a secret can be told. */
@@ -142,21 +138,13 @@ export interface SecretOptions extends Omit<VariableOptions, 'secret'> {
 /** A secret variable: it has no default. */
 export type Secret<Output> = Omit<Variable<Output>, 'default'>
 
-function checkMinBytes(minBytes: number | undefined): void {
-  if (minBytes !== undefined && !(Number.isSafeInteger(minBytes) && minBytes > 0)) {
-    throw new TypeError('minBytes is a whole number of bytes, at least 1')
-  }
-}
-
-const tooShort = (value: string, minBytes = 1): boolean => new TextEncoder().encode(value).length < minBytes
+const isShort = (value: string, bytes: number): boolean => new TextEncoder().encode(value).length < bytes
 
 /** One secret: a provider's key, a token. For one that signs or encrypts, see {@link rotatingSecret}. */
 export function secret(options: SecretOptions = {}): Secret<string> {
-  const { minBytes } = options
-  checkMinBytes(minBytes)
-  const expected = `a secret${minBytes ? ` of at least ${minBytes} bytes` : ''}`
-  return textual('secret', expected, { ...options, secret: true }, (value) =>
-    tooShort(value, minBytes) ? bad('is too short') : good(value),
+  const { minBytes = 1 } = options
+  return textual('secret', `a secret of ${minBytes} bytes or more`, { ...options, secret: true }, (value) =>
+    isShort(value, minBytes) ? undefined : value,
   )
 }
 
@@ -168,15 +156,15 @@ export function secret(options: SecretOptions = {}): Secret<string> {
  * and because nothing has to be quoted on its way through a shell, as a JSON array would.
  */
 export function rotatingSecret(options: SecretOptions = {}): Secret<readonly [string, ...string[]]> {
-  const { minBytes } = options
-  checkMinBytes(minBytes)
-  const expected = `one or more secrets${minBytes ? ` of at least ${minBytes} bytes` : ''}, newest first, commas between`
+  const { minBytes = 1 } = options
+  const expected = `different secrets of ${minBytes} bytes or more, newest first, with commas between`
   return textual('rotatingSecret', expected, { ...options, secret: true }, (value) => {
-    const list = value.split(',').map((part) => part.trim())
-    if (list.includes('')) return bad('has an empty place in its list')
-    if (new Set(list).size < list.length) return bad('lists the same secret twice')
-    return list.some((part) => tooShort(part, minBytes))
-      ? bad('has a secret that is too short')
-      : good(list as [string, ...string[]])
+    const list = splitSecrets(value) as [string, ...string[]]
+    return new Set(list).size < list.length || list.some((part) => isShort(part, minBytes)) ? undefined : list
   })
+}
+
+/** The parts of a rotating secret. */
+export function splitSecrets(value: string): string[] {
+  return value.split(',').map((part) => part.trim())
 }
