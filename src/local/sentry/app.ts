@@ -31,7 +31,7 @@ export function createSentryApp({ file, max = 1000, keys }: SentryAppOptions = {
   const shelf = new Shelf<CapturedRecord>({ max, ...(file !== undefined && { file }) })
   const find = (id: string): CapturedRecord | undefined =>
     shelf.find((record) => record.id === id || record.eventId === id)
-  const app = new Hono()
+  const app = new Hono({ strict: false })
 
   app.get('/api/events', (c) => {
     const limit = Number(c.req.query('limit') ?? 100)

@@ -11,10 +11,10 @@ import { at, type CapturedRecord, textAt, toRecord } from './record.ts'
  * @param keys The public keys that are taken; absent, any.
  */
 export function ingest(shelf: Shelf<CapturedRecord>, keys?: readonly string[]): Hono {
-  const app = new Hono()
+  const app = new Hono({ strict: false })
   // SDKs in pages post from any origin and read the back-off.
   app.use(
-    '/api/:project{[0-9]+}/:kind{envelope|store|security}/?',
+    '/api/:project{[0-9]+}/:kind{envelope|store|security}',
     cors({
       origin: '*',
       allowMethods: ['POST', 'OPTIONS'],
@@ -30,7 +30,7 @@ export function ingest(shelf: Shelf<CapturedRecord>, keys?: readonly string[]): 
     }),
   )
 
-  app.post('/api/:project{[0-9]+}/envelope/?', async (c) => {
+  app.post('/api/:project{[0-9]+}/envelope', async (c) => {
     const envelope = parseEnvelope(await readBody(c.req.raw))
     const denied = refuseKey(c, keys, textAt(envelope.header, 'dsn'))
     if (denied) return denied
@@ -39,7 +39,7 @@ export function ingest(shelf: Shelf<CapturedRecord>, keys?: readonly string[]): 
     return c.json(id === undefined ? {} : { id })
   })
 
-  app.post('/api/:project{[0-9]+}/store/?', async (c) => {
+  app.post('/api/:project{[0-9]+}/store', async (c) => {
     const denied = refuseKey(c, keys)
     if (denied) return denied
     const event = await storeBody(await readBody(c.req.raw))
@@ -53,7 +53,7 @@ export function ingest(shelf: Shelf<CapturedRecord>, keys?: readonly string[]): 
     return c.json(record.eventId === undefined ? {} : { id: record.eventId })
   })
 
-  app.post('/api/:project{[0-9]+}/security/?', async (c) => {
+  app.post('/api/:project{[0-9]+}/security', async (c) => {
     const denied = refuseKey(c, keys)
     if (denied) return denied
     const payload = await readBody(c.req.raw)
