@@ -76,7 +76,7 @@ it('is bundled by wrangler and answers in workerd', async () => {
   )
   try {
     const reply = await miniflare.dispatchFetch('http://localhost/hello')
-    expect(await reply.text()).toBe('hello from outside')
+    expect(await reply.text()).toBe('hello from outside, 1 decision')
     expect(reply.status).toBe(200)
     expect(reply.headers.get('ratelimit')).toMatch(/^"default";r=\d+/)
   } finally {
