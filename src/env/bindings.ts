@@ -92,14 +92,10 @@ export function bindingStanza(name: string, kind: BindingKind): string {
 export function bindingFault(value: unknown, kind: BindingKind): string | undefined {
   if (value === undefined || value === null) return 'is not bound'
   const has = (member: string): boolean => (value as Record<string, unknown>)[member] !== undefined
-  // A stub of another Worker answers to every name, since any could be an RPC method.
+  // A stub of another Worker answers to every name, since any could be an RPC method. Static assets are such a
+  // stub, and while developing the Secrets Store is one too.
   const found = has('breakwater:none') ? 'service' : KINDS.find((row) => has(row[2]))?.[0]
-  if (
-    found === kind ||
-    (kind === 'service' && found === 'assets') ||
-    (kind === 'assets' && found === 'service')
-  ) {
-    return undefined
-  }
+  if (found === kind || (found === 'service' && /assets|secretsStore/.test(kind))) return undefined
+  if (found === 'assets' && kind === 'service') return undefined
   return `is ${found ?? typeof value}, not ${kind}`
 }
