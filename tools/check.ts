@@ -9,7 +9,7 @@ const native = 'node node_modules/typescript-native/bin/tsc'
 const steps: readonly (readonly [name: string, command: string])[] = [
   ['types', `${native} -p tsconfig.json`],
   ['types: browser side', `${native} -p src/client/tsconfig.json`],
-  ['types: declarations', `${native} -p tsconfig.build.json --noEmit`],
+  ['types: declarations', 'node tools/check-declarations.ts'],
   ['format and lint', 'biome check --error-on-warnings .'],
   ['the rule of the stairs', 'depcruise src worker'],
   ['unused code and dependencies', 'knip --no-progress'],
