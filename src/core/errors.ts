@@ -38,7 +38,10 @@ export type ErrorCode =
 
 /** One fault inside a request, located by JSON Pointer (RFC 6901) in the body or by name in the query or a header. */
 export interface FieldFault {
-  /** JSON Pointer into the body (`/email`), or `?name` for the query, or `header:name`. */
+  /**
+   * JSON Pointer into the body (`/email`; the empty string is the whole body), or `?name` for the query, or
+   * `header:name`, `param:name`, `cookie:name`.
+   */
   readonly pointer: string
   /** What is wrong, safe to show. */
   readonly detail: string
@@ -96,5 +99,22 @@ export class BreakwaterError extends HTTPException {
  * Whether a value is a Breakwater error. Works across duplicate installs of the package, where `instanceof` fails.
  */
 export function isBreakwaterError(value: unknown): value is BreakwaterError {
-  return typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[marker] === true
+  try {
+    return typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[marker] === true
+  } catch {
+    return false // a hostile proxy
+  }
+}
+
+/**
+ * The value itself when it is an `Error`; else a {@link BreakwaterError} with it as the cause. Hono's `onError` is
+ * called for `Error`s only, so a middleware that catches what `next()` throws should throw this on.
+ */
+export function asError(value: unknown): Error {
+  try {
+    if (value instanceof Error) return value
+    // Nobody else will ever look at a promise that was thrown.
+    if (value instanceof Promise) value.catch(() => {})
+  } catch {}
+  return new BreakwaterError('internal', { status: 500, cause: value })
 }

@@ -6,6 +6,7 @@
 export { fromBase64Url, toBase64Url, toBytes, toHex } from './bytes.ts'
 export { hmac, sha256, timingSafeEqual, verifyHmac } from './crypto.ts'
 export {
+  asError,
   BreakwaterError,
   type BreakwaterErrorOptions,
   type ErrorCode,
@@ -25,5 +26,37 @@ export type {
   ReportHint,
   Severity,
 } from './ports.ts'
+export {
+  isNews,
+  PROBLEM_TYPE_BASE,
+  type Problem,
+  type ProblemAudience,
+  type ProblemOptions,
+  problemResponse,
+  requestUrn,
+  statusOf,
+  toProblem,
+} from './problem.ts'
+export { type ProblemsOptions, problems, renderNotFound, renderProblem } from './problems.ts'
+export { isSensitiveKey, type RedactOptions, redact, redactError } from './redact.ts'
+export { redactText } from './redact-text.ts'
+export {
+  type RequestContextEnv,
+  type RequestContextOptions,
+  requestContext,
+  workForRequest,
+} from './request-context.ts'
+export { type FetchHandler, type ShieldOptions, shield } from './shield.ts'
 export { type Duration, milliseconds } from './time.ts'
-export { currentWork, runWork, type Span, span, type TraceContext, type Work } from './work.ts'
+export { continueTrace, traceHeaders, traceparent } from './trace.ts'
+export { type WaitUntil, type WorkOptions, workFor } from './unit-of-work.ts'
+export {
+  currentWork,
+  type FailureMechanism,
+  runWork,
+  type Span,
+  span,
+  type TraceContext,
+  type Work,
+  type WorkObserver,
+} from './work.ts'

@@ -7,6 +7,10 @@ export interface TraceContext {
   /** 16 lower-case hexadecimal digits: the span this work runs under. */
   readonly spanId: string
   readonly sampled: boolean
+  /** The caller's span, when the work continues a trace that began elsewhere. */
+  readonly parentSpanId?: string
+  /** The caller's `tracestate`, to be passed on as it came. */
+  readonly state?: string
 }
 
 /** Something that took time inside a unit of work: a statement, a Redis pipeline, an outgoing request. */
@@ -43,6 +47,26 @@ export interface Work {
   record(span: Span): void
   /** Facts for logs and events, filled in as they become known: `route`, `userId`, `sessionId` … */
   readonly facts: Map<string, string | number | boolean>
+  /** The spans recorded so far, oldest first; at most 200, the rest is only observed. */
+  readonly spans?: readonly Span[]
+  /** Adds a listener for what happens in this work from now on. */
+  observe?(observer: WorkObserver): void
+  /** Tells the observers that something failed which nobody else will report. Never throws. */
+  fail?(error: unknown, mechanism: FailureMechanism): void
+}
+
+/** Where a failure was met: in a handler, outside of Hono, in a promise given to `waitUntil`, or in other work. */
+export type FailureMechanism = 'handler' | 'fetch' | 'wait-until' | 'queue' | 'scheduled' | 'other'
+
+/** Listens to one unit of work. What it throws is dropped: observing never changes the outcome. */
+export interface WorkObserver {
+  /** Something took time. */
+  span?(span: Span): void
+  /**
+   * An error that is news: one that made a 5xx reply, or a rejected `waitUntil`. While any observer of a work has
+   * this method, the error is taken as reported; without one it goes to `console.error`, redacted.
+   */
+  failed?(error: unknown, mechanism: FailureMechanism): void
 }
 
 const storage = new AsyncLocalStorage<Work>()

@@ -1,0 +1,147 @@
+import { BreakwaterError } from './errors.ts'
+import { spanId, traceId, uuidv7 } from './ids.ts'
+import { redactError } from './redact.ts'
+import type { FailureMechanism, Span, TraceContext, Work, WorkObserver } from './work.ts'
+
+/** How many spans a unit of work keeps for its log line; a runaway loop must not fill the isolate. */
+export const MAX_SPANS = 200
+
+/** The part of `ExecutionContext` that work needs. */
+export interface WaitUntil {
+  waitUntil(promise: Promise<unknown>): void
+}
+
+/** What a unit of work may be given; everything has a default. */
+export interface WorkOptions {
+  /** Default: a new UUID version 7. */
+  readonly id?: string
+  /** Default: a new trace, made when first asked for. */
+  readonly trace?: TraceContext
+  /** Milliseconds from now until the work must be done. Default: no budget. */
+  readonly budget?: number
+  /** Aborts the work's signal as well: the request's own signal, for example. May be a thunk, called when needed. */
+  readonly signal?: AbortSignal | (() => AbortSignal | undefined)
+  /** Shares the facts of another unit. */
+  readonly facts?: Map<string, string | number | boolean>
+}
+
+/** A unit of work that makes its signal and its trace only when somebody asks for them. */
+export class UnitOfWork implements Work {
+  readonly kind: Work['kind']
+  readonly id: string
+  readonly facts: Map<string, string | number | boolean>
+  readonly spans: Span[] = []
+  deadline?: number
+  readonly #context: WaitUntil | (() => WaitUntil | undefined) | undefined
+  readonly #outer: WorkOptions['signal']
+  #trace: TraceContext | undefined
+  #observers: WorkObserver[] | undefined
+  #controller: AbortController | undefined
+  #signal: AbortSignal | undefined
+  #expired: BreakwaterError | undefined
+
+  constructor(
+    kind: Work['kind'],
+    context: WaitUntil | (() => WaitUntil | undefined) | undefined,
+    options: WorkOptions = {},
+  ) {
+    this.kind = kind
+    this.id = options.id ?? uuidv7()
+    this.facts = options.facts ?? new Map()
+    this.#context = context
+    this.#trace = options.trace
+    this.#outer = options.signal
+    if (options.budget !== undefined) this.deadline = Date.now() + options.budget
+  }
+
+  get trace(): TraceContext {
+    this.#trace ??= { traceId: traceId(), spanId: spanId(), sampled: true }
+    return this.#trace
+  }
+
+  get signal(): AbortSignal {
+    if (this.#signal === undefined) {
+      this.#controller = new AbortController()
+      if (this.#expired) this.#controller.abort(this.#expired)
+      const outer = typeof this.#outer === 'function' ? this.#outer() : this.#outer
+      this.#signal = outer ? AbortSignal.any([outer, this.#controller.signal]) : this.#controller.signal
+    }
+    return this.#signal
+  }
+
+  /** Aborts the signal: the time budget is spent. */
+  expire(error: BreakwaterError): void {
+    this.#expired ??= error
+    this.#controller?.abort(this.#expired)
+  }
+
+  waitUntil(promise: Promise<unknown>): void {
+    const watched = Promise.resolve(promise).then(undefined, (error) => this.fail(error, 'wait-until'))
+    const context = typeof this.#context === 'function' ? this.#context() : this.#context
+    context?.waitUntil(watched)
+  }
+
+  record(span: Span): void {
+    if (this.spans.length < MAX_SPANS) this.spans.push(span)
+    for (const observer of this.#observers ?? []) {
+      try {
+        observer.span?.(span)
+      } catch {}
+    }
+  }
+
+  observe(observer: WorkObserver): void {
+    this.#observers ??= []
+    this.#observers.push(observer)
+  }
+
+  fail(error: unknown, mechanism: FailureMechanism): void {
+    let heard = false
+    for (const observer of this.#observers ?? []) {
+      if (observer.failed === undefined) continue
+      heard = true
+      try {
+        observer.failed(error, mechanism)
+      } catch {}
+    }
+    if (!heard) complain(error, mechanism, this.id)
+  }
+}
+
+/** The last resort, so that an error is never lost where neither logs nor capture are installed. */
+export function complain(error: unknown, mechanism: FailureMechanism, requestId?: string): void {
+  console.error(JSON.stringify({ level: 'error', mechanism, requestId, error: redactError(error) }))
+}
+
+/**
+ * Begins a unit of work outside of HTTP: a batch of queue messages, a cron tick, a command. Run it with `runWork`.
+ * @param kind What kind of work.
+ * @param context The `ExecutionContext` that the runtime handed over; without one, `waitUntil` only watches.
+ */
+export function workFor(kind: Work['kind'], context?: WaitUntil, options?: WorkOptions): Work {
+  return new UnitOfWork(kind, context, options)
+}
+
+/**
+ * Runs `fn` for at most `budget` milliseconds. When they are over, the signal of `work` is aborted and the result is a
+ * `deadline-exceeded` error, whether or not `fn` listens to the signal. `fn` is not stopped by this; its late
+ * outcome is dropped.
+ */
+export async function withBudget<T>(work: UnitOfWork, budget: number, fn: () => Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const error = new BreakwaterError('deadline-exceeded', {
+        status: 504,
+        detail: 'The request took longer than its time budget.',
+      })
+      work.expire(error)
+      reject(error)
+    }, budget)
+  })
+  try {
+    return await Promise.race([fn(), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
