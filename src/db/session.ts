@@ -1,0 +1,90 @@
+import { NoopLogger } from 'drizzle-orm'
+import type { BatchItem, BatchResponse } from 'drizzle-orm/batch'
+import { NoopCache } from 'drizzle-orm/cache/core'
+import type { NeonHttpQueryResultHKT } from 'drizzle-orm/neon-http'
+import { NeonHttpPreparedQuery, NeonHttpSession } from 'drizzle-orm/neon-http'
+import type { PgDialect } from 'drizzle-orm/pg-core'
+import { isPostgresError } from './errors.ts'
+import type { Result, Statement, Transport } from './transport.ts'
+
+/** The kind of result `execute()` gives: `{ rows, fields, command, rowCount }`. */
+export type QueryResult = NeonHttpQueryResultHKT
+
+type Prepare = Parameters<NeonHttpSession<never, never>['prepareQuery']>
+type ClientArgument = ConstructorParameters<typeof NeonHttpPreparedQuery>[0]
+type SchemaArgument = ConstructorParameters<typeof NeonHttpSession>[2]
+
+/** What Drizzle's session takes for Neon's client. */
+function clientOf(transport: Transport<never>, readOnly: boolean): ClientArgument {
+  const query = (sql: string, params: unknown[], options: { arrayMode?: boolean }): Promise<Result> =>
+    transport.run({ sql, params, arrayMode: options.arrayMode === true, readOnly })
+  return { query } as unknown as ClientArgument
+}
+
+/** Drizzle wraps what a driver throws in an error whose message holds all parameters: take ours out again. */
+function unwrap(error: unknown): unknown {
+  const cause = (error as { cause?: unknown } | null)?.cause
+  return isPostgresError(cause) ? cause : error
+}
+
+const SILENT = new NoopLogger()
+const NO_CACHE = new NoopCache()
+
+class Prepared extends NeonHttpPreparedQuery<never> {
+  /** Whether it was built as a plain select. */
+  reads = false
+
+  override async execute(placeholders?: Record<string, unknown>): Promise<never> {
+    try {
+      return (await super.execute(placeholders)) as never
+    } catch (error) {
+      throw unwrap(error)
+    }
+  }
+}
+
+interface InBatch {
+  getQuery(): { sql: string; params: unknown[] }
+  isResponseInArrayMode(): boolean
+  mapResult(result: unknown, fromBatch: boolean): unknown
+}
+
+/** Drizzle's session over any of our transports. */
+export class Session<Options> extends NeonHttpSession<Record<string, unknown>, never> {
+  readonly #transport: Transport<Options>
+  readonly #writer: ClientArgument
+  readonly #reader: ClientArgument
+
+  constructor(transport: Transport<Options>, dialect: PgDialect, schema: SchemaArgument) {
+    const writer = clientOf(transport, false)
+    super(writer, dialect, schema as never)
+    this.#transport = transport
+    this.#writer = writer
+    this.#reader = clientOf(transport, true)
+  }
+
+  override prepareQuery(...[query, fields, , arrayMode, mapper, metadata, cache]: Prepare): never {
+    // The relational builder tells no kind, and only reads. A select may still begin with a change (`with`), and a
+    // text that was written by hand may do anything.
+    const built = metadata?.type === 'select' || mapper !== undefined
+    const reads = built && /^\s*select\b/i.test(query.sql)
+    const client = reads ? this.#reader : this.#writer
+    const prepared = new Prepared(client, query, SILENT, NO_CACHE, metadata, cache, fields, arrayMode, mapper)
+    prepared.reads = reads
+    return prepared as never
+  }
+
+  override async batch<U extends BatchItem<'pg'>, T extends Readonly<[U, ...U[]]>>(
+    queries: T,
+    options?: Options,
+  ): Promise<BatchResponse<T>> {
+    const prepared = queries.map((query) => (query as unknown as { _prepare(): InBatch })._prepare())
+    const statements = prepared.map((one): Statement => {
+      const { sql, params } = one.getQuery()
+      const readOnly = one instanceof Prepared && one.reads
+      return { sql, params, arrayMode: one.isResponseInArrayMode(), readOnly }
+    })
+    const results = await this.#transport.batch(statements, options)
+    return results.map((result, at) => prepared[at]?.mapResult(result, true)) as BatchResponse<T>
+  }
+}
