@@ -3,6 +3,15 @@
  * capabilities reach each other.
  * @module
  */
+export {
+  type Breaker,
+  type BreakerOptions,
+  type BreakerReport,
+  type BreakerState,
+  breaker,
+  breakerStates,
+  resetBreakers,
+} from './breaker.ts'
 export { fromBase64Url, toBase64Url, toBytes, toHex } from './bytes.ts'
 export { hmac, sha256, timingSafeEqual, verifyHmac } from './crypto.ts'
 export {
@@ -38,8 +47,6 @@ export {
   toProblem,
 } from './problem.ts'
 export { type ProblemsOptions, problems, renderNotFound, renderProblem } from './problems.ts'
-export { isSensitiveKey, type RedactOptions, redact, redactError } from './redact.ts'
-export { redactText } from './redact-text.ts'
 export {
   type RequestContextEnv,
   type RequestContextOptions,
@@ -50,6 +57,7 @@ export { type FetchHandler, type ShieldOptions, shield } from './shield.ts'
 export { type Duration, milliseconds } from './time.ts'
 export { continueTrace, traceHeaders, traceparent } from './trace.ts'
 export { type WaitUntil, type WorkOptions, workFor } from './unit-of-work.ts'
+export { type Validated, type ValidationTarget, validate, validationFailed } from './validate.ts'
 export {
   currentWork,
   type FailureMechanism,

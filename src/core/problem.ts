@@ -1,7 +1,7 @@
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { prefersHtml } from './accept.ts'
+import { describeError } from './describe.ts'
 import { type ErrorCode, type FieldFault, isBreakwaterError } from './errors.ts'
-import { redactError } from './redact.ts'
 
 /** Where `type` points unless told otherwise: the reference of error codes. */
 export const PROBLEM_TYPE_BASE = 'https://breakwater.dev/errors/'
@@ -150,7 +150,7 @@ export function toProblem(error: unknown, options: ProblemOptions = {}): Problem
     ...(options.requestId !== undefined && { instance: requestUrn(options.requestId) }),
     ...(code !== undefined && { code }),
     ...(fields.length > 0 && { errors: fields }),
-    ...(options.development && { debug: redactError(error) }),
+    ...(options.development && { debug: describeError(error) }),
   }
 }
 
@@ -229,20 +229,20 @@ function write(problem: Problem): string {
 }
 
 function page(problem: Problem): string {
-  const escape = (text: unknown): string =>
+  const html = (text: unknown): string =>
     String(text).replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)
   const { title, status, detail, instance, errors = [], debug } = problem
-  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark"><title>${escape(title)}</title></head><body><main><h1>${escape(title)}</h1>${
-    detail === undefined ? '' : `<p>${escape(detail)}</p>`
+  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark"><title>${html(title)}</title></head><body><main><h1>${html(title)}</h1>${
+    detail === undefined ? '' : `<p>${html(detail)}</p>`
   }${
     errors.length === 0
       ? ''
-      : `<ul>${errors.map((fault) => `<li><code>${escape(fault.pointer)}</code> ${escape(fault.detail)}</li>`).join('')}</ul>`
+      : `<ul>${errors.map((fault) => `<li><code>${html(fault.pointer)}</code> ${html(fault.detail)}</li>`).join('')}</ul>`
   }<p><small>Status ${status}${
     instance === undefined
       ? ''
-      : ` · Reference <code>${escape(instance.slice(instance.lastIndexOf(':') + 1))}</code>`
+      : ` · Reference <code>${html(instance.slice(instance.lastIndexOf(':') + 1))}</code>`
   }</small></p>${
-    debug === undefined ? '' : `<pre>${escape(JSON.stringify(debug, null, 2).replaceAll('\\n', '\n'))}</pre>`
+    debug === undefined ? '' : `<pre>${html(JSON.stringify(debug, null, 2))}</pre>`
   }</main></body></html>`
 }

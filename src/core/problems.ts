@@ -10,7 +10,7 @@ export interface ProblemsOptions {
   /** Begins the `type` URI of each problem; the code follows. Default `PROBLEM_TYPE_BASE`. */
   readonly typeBase?: string
   /**
-   * Shows the error with its stack and causes, redacted. A function gets the Worker's environment.
+   * Shows the error as it is, with its stack and causes. A function gets the Worker's environment.
    * Default false: production shows neither.
    */
   readonly development?: boolean | ((env: Record<string, unknown>) => boolean)

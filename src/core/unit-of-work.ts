@@ -1,6 +1,6 @@
+import { describeError, scrub } from './describe.ts'
 import { BreakwaterError } from './errors.ts'
 import { spanId, traceId, uuidv7 } from './ids.ts'
-import { redactError } from './redact.ts'
 import type { FailureMechanism, Span, TraceContext, Work, WorkObserver } from './work.ts'
 
 /** How many spans a unit of work keeps for its log line; a runaway loop must not fill the isolate. */
@@ -110,7 +110,10 @@ export class UnitOfWork implements Work {
 
 /** The last resort, so that an error is never lost where neither logs nor capture are installed. */
 export function complain(error: unknown, mechanism: FailureMechanism, requestId?: string): void {
-  console.error(JSON.stringify({ level: 'error', mechanism, requestId, error: redactError(error) }))
+  const { name, message, stack } = describeError(error)
+  console.error(
+    JSON.stringify({ level: 'error', mechanism, requestId, error: { name, message: scrub(message), stack } }),
+  )
 }
 
 /**

@@ -64,7 +64,8 @@ export interface WorkObserver {
   span?(span: Span): void
   /**
    * An error that is news: one that made a 5xx reply, or a rejected `waitUntil`. While any observer of a work has
-   * this method, the error is taken as reported; without one it goes to `console.error`, redacted.
+   * this method, the error is taken as reported; without one it goes to `console.error`, with a
+   * scrubbed message.
    */
   failed?(error: unknown, mechanism: FailureMechanism): void
 }
