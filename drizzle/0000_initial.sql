@@ -1,0 +1,125 @@
+CREATE SCHEMA "breakwater";
+--> statement-breakpoint
+CREATE TABLE "breakwater"."auth_events" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"type" text NOT NULL,
+	"user_id" uuid,
+	"session_id" uuid,
+	"address" text,
+	"device" text,
+	"country" text,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "breakwater"."sessions" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"user_id" uuid NOT NULL,
+	"secret_hash" text NOT NULL,
+	"generation" integer NOT NULL,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"authenticated_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"last_used_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"expires_at" timestamp with time zone NOT NULL,
+	"device" text,
+	"country" text,
+	"city" text
+);
+--> statement-breakpoint
+CREATE TABLE "breakwater"."users" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"email" text NOT NULL,
+	"password_hash" text,
+	"email_verified_at" timestamp with time zone,
+	"session_generation" integer DEFAULT 0 NOT NULL,
+	"disabled_at" timestamp with time zone,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"updated_at" timestamp with time zone DEFAULT now() NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "breakwater"."verification_tokens" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"user_id" uuid NOT NULL,
+	"purpose" text NOT NULL,
+	"secret_hash" text NOT NULL,
+	"password_hash" text,
+	"expires_at" timestamp with time zone NOT NULL,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	CONSTRAINT "verification_tokens_purpose_check" CHECK ("breakwater"."verification_tokens"."purpose" in ('verify-mail', 'reset-password'))
+);
+--> statement-breakpoint
+CREATE TABLE "breakwater"."jobs" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"type" text NOT NULL,
+	"version" integer NOT NULL,
+	"input" jsonb NOT NULL,
+	"key" text,
+	"state" text NOT NULL,
+	"run_at" timestamp with time zone NOT NULL,
+	"attempt" integer DEFAULT 0 NOT NULL,
+	"max_attempts" integer NOT NULL,
+	"lease_ms" integer NOT NULL,
+	"lease_token" uuid,
+	"lease_until" timestamp with time zone,
+	"send_after" timestamp with time zone NOT NULL,
+	"sends" integer DEFAULT 0 NOT NULL,
+	"traceparent" text,
+	"failure" text,
+	"failure_detail" text,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"started_at" timestamp with time zone,
+	"finished_at" timestamp with time zone,
+	CONSTRAINT "jobs_state_known" CHECK ("breakwater"."jobs"."state" in ('pending', 'running', 'done', 'dead', 'cancelled', 'discarded')),
+	CONSTRAINT "jobs_running_is_leased" CHECK (("breakwater"."jobs"."state" = 'running') = ("breakwater"."jobs"."lease_token" is not null and "breakwater"."jobs"."lease_until" is not null)),
+	CONSTRAINT "jobs_finished_has_time" CHECK (("breakwater"."jobs"."state" in ('pending', 'running')) = ("breakwater"."jobs"."finished_at" is null))
+);
+--> statement-breakpoint
+CREATE TABLE "breakwater"."upload_usage" (
+	"owner_id" uuid PRIMARY KEY NOT NULL,
+	"reserved_bytes" bigint DEFAULT 0 NOT NULL,
+	"stored_bytes" bigint DEFAULT 0 NOT NULL,
+	"files" integer DEFAULT 0 NOT NULL,
+	CONSTRAINT "upload_usage_never_negative" CHECK ("breakwater"."upload_usage"."reserved_bytes" >= 0 and "breakwater"."upload_usage"."stored_bytes" >= 0 and "breakwater"."upload_usage"."files" >= 0)
+);
+--> statement-breakpoint
+CREATE TABLE "breakwater"."uploads" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"owner_id" uuid NOT NULL,
+	"kind" text NOT NULL,
+	"state" text NOT NULL,
+	"key" text NOT NULL,
+	"original_name" text NOT NULL,
+	"declared_type" text,
+	"type" text,
+	"reserved_bytes" bigint NOT NULL,
+	"size" bigint,
+	"sha256" text,
+	"width" integer,
+	"height" integer,
+	"reason" text,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"published_at" timestamp with time zone,
+	"purged_at" timestamp with time zone,
+	CONSTRAINT "uploads_state_known" CHECK ("breakwater"."uploads"."state" in ('reserved', 'receiving', 'quarantined', 'scanned', 'published', 'rejected', 'deleted')),
+	CONSTRAINT "uploads_stored_is_measured" CHECK ("breakwater"."uploads"."state" not in ('quarantined', 'scanned', 'published') or ("breakwater"."uploads"."size" is not null and "breakwater"."uploads"."sha256" is not null and "breakwater"."uploads"."type" is not null))
+);
+--> statement-breakpoint
+ALTER TABLE "breakwater"."sessions" ADD CONSTRAINT "sessions_user_id_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "breakwater"."users"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "breakwater"."verification_tokens" ADD CONSTRAINT "verification_tokens_user_id_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "breakwater"."users"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+CREATE INDEX "auth_events_user_id_idx" ON "breakwater"."auth_events" USING btree ("user_id","created_at");--> statement-breakpoint
+CREATE INDEX "auth_events_created_at_idx" ON "breakwater"."auth_events" USING btree ("created_at");--> statement-breakpoint
+CREATE INDEX "sessions_user_id_idx" ON "breakwater"."sessions" USING btree ("user_id","last_used_at");--> statement-breakpoint
+CREATE INDEX "sessions_expires_at_idx" ON "breakwater"."sessions" USING btree ("expires_at");--> statement-breakpoint
+CREATE INDEX "sessions_last_used_at_idx" ON "breakwater"."sessions" USING btree ("last_used_at");--> statement-breakpoint
+CREATE UNIQUE INDEX "users_email_key" ON "breakwater"."users" USING btree (lower("email"));--> statement-breakpoint
+CREATE INDEX "users_unverified_idx" ON "breakwater"."users" USING btree ("created_at") WHERE "breakwater"."users"."email_verified_at" is null;--> statement-breakpoint
+CREATE INDEX "verification_tokens_user_id_idx" ON "breakwater"."verification_tokens" USING btree ("user_id");--> statement-breakpoint
+CREATE INDEX "verification_tokens_expires_at_idx" ON "breakwater"."verification_tokens" USING btree ("expires_at");--> statement-breakpoint
+CREATE UNIQUE INDEX "jobs_type_key_unique" ON "breakwater"."jobs" USING btree ("type","key") WHERE "breakwater"."jobs"."key" is not null;--> statement-breakpoint
+CREATE INDEX "jobs_unsent_idx" ON "breakwater"."jobs" USING btree ("send_after") WHERE "breakwater"."jobs"."state" = 'pending';--> statement-breakpoint
+CREATE INDEX "jobs_leased_idx" ON "breakwater"."jobs" USING btree ("lease_until") WHERE "breakwater"."jobs"."state" = 'running';--> statement-breakpoint
+CREATE INDEX "jobs_finished_idx" ON "breakwater"."jobs" USING btree ("finished_at") WHERE "breakwater"."jobs"."finished_at" is not null;--> statement-breakpoint
+CREATE INDEX "jobs_state_idx" ON "breakwater"."jobs" USING btree ("state","id");--> statement-breakpoint
+CREATE INDEX "uploads_owner_idx" ON "breakwater"."uploads" USING btree ("owner_id","id");--> statement-breakpoint
+CREATE INDEX "uploads_unfinished_idx" ON "breakwater"."uploads" USING btree ("updated_at") WHERE "breakwater"."uploads"."state" in ('reserved', 'receiving', 'quarantined', 'scanned');--> statement-breakpoint
+CREATE INDEX "uploads_unpurged_idx" ON "breakwater"."uploads" USING btree ("updated_at") WHERE "breakwater"."uploads"."state" in ('rejected', 'deleted') and "breakwater"."uploads"."purged_at" is null;
