@@ -63,13 +63,12 @@ function parsePart(text: string): Extract<FormEvent, { kind: 'part' }> {
   for (const line of text.split('\r\n')) {
     const colon = line.indexOf(':')
     if (colon < 1) throw new FormError('A part has a malformed header.')
+    // Parsed apart below: file names beyond Latin-1 are no valid header value, but what every browser sends.
+    if (line.slice(0, colon).toLowerCase() === 'content-disposition') continue
     try {
       headers.append(line.slice(0, colon), line.slice(colon + 1).trim())
     } catch {
-      // A file name beyond Latin-1 is no valid header value, but is what every browser sends.
-      if (line.slice(0, colon).toLowerCase() !== 'content-disposition') {
-        throw new FormError('A part has a malformed header.')
-      }
+      throw new FormError('A part has a malformed header.')
     }
   }
   const disposition = /^content-disposition:[ \t]*form-data[ \t]*;(.*)$/im.exec(text)?.[1]
