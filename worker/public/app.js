@@ -85,7 +85,7 @@ $('#boom').addEventListener('click', () => call('GET', '/boom'))
 $('#upload').addEventListener('submit', async (event) => {
   event.preventDefault()
   const file = event.target.elements.file.files[0]
-  const { ok, body } = await call('POST', `/uploads/image?name=${encodeURIComponent(file.name)}`, file)
+  const { ok, body } = await call('POST', `/uploads?kind=image&name=${encodeURIComponent(file.name)}`, file)
   if (ok) follow(body.id, file.name)
 })
 

@@ -1,13 +1,13 @@
 import { call, say } from '/api.js'
 
-// /link#verify=TOKEN or /link#reset=TOKEN
-const [kind, token] = location.hash.slice(1).split('=')
-const form = document.querySelector(kind === 'verify' ? '#verify' : '#reset')
+// The page of a mailed link: #token=TOKEN.
+const form = document.querySelector('#link')
+const token = new URLSearchParams(location.hash.slice(1)).get('token')
 
 // Out of the address bar and the history as soon as it is read.
 history.replaceState(null, '', location.pathname)
 
-if ((kind !== 'verify' && kind !== 'reset') || !token) {
+if (!token) {
   say('This link is incomplete. Open it from the mail once more.')
 } else {
   form.hidden = false
@@ -15,13 +15,13 @@ if ((kind !== 'verify' && kind !== 'reset') || !token) {
     event.preventDefault()
     const button = form.querySelector('button')
     button.disabled = true
-    const reply =
-      kind === 'verify'
-        ? await call('POST', '/auth/verify-mail', { token })
-        : await call('POST', '/auth/password/reset', { token, password: form.elements.password.value })
+    const verifies = form.dataset.kind === 'verify'
+    const reply = verifies
+      ? await call('POST', '/auth/verify-mail', { token })
+      : await call('POST', '/auth/password/reset', { token, newPassword: form.elements.password.value })
     if (reply.ok) {
       form.hidden = true
-      say(kind === 'verify' ? 'Confirmed. You can sign in now.' : 'Changed. Sign in with your new password.')
+      say(verifies ? 'Confirmed. You can sign in now.' : 'Changed. Sign in with your new password.')
     } else {
       button.disabled = false
     }
