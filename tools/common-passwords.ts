@@ -17,13 +17,14 @@ for (const line of readFileSync(0, 'utf8').split('\n')) {
   const password = (line.split(/\s/)[0] ?? '').toLowerCase()
   if ([...password].length >= SHORTEST && entries.size < COUNT) entries.add(password)
 }
-if (entries.size < COUNT) throw new Error(`The list has only ${entries.size} passwords of ${SHORTEST} or more`)
+if (entries.size < COUNT)
+  throw new Error(`The list has only ${entries.size} passwords of ${SHORTEST} or more`)
 
 const filter = { bits: new Uint8Array((COUNT * BITS_PER_ENTRY) / 8), k: K }
 for (const entry of entries) bloomAdd(filter, entry)
 
 writeFileSync(
-  new URL('../src/auth/common-passwords.ts', import.meta.url),
+  `${import.meta.dirname}/../src/auth/common-passwords.ts`,
   `// Made by tools/common-passwords.ts; do not edit.
 import { fromBase64Url } from '../core/index.ts'
 import { type BloomFilter, bloomHas } from './bloom.ts'

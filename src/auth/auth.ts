@@ -1,0 +1,99 @@
+import type { Context } from 'hono'
+import { disableUser, type PruneOptions, prune } from './administration.ts'
+import { type AuthConfig, resolveConfig } from './config.ts'
+import { presentedCookies } from './cookies.ts'
+import { type Identification, identify } from './identity.ts'
+import { deliverMail } from './mailing.ts'
+import type { AuthOptions } from './options.ts'
+import { revoking } from './revoking.ts'
+import { deleteSession, deleteSessions, type Identity, listSessions, type Session } from './session-store.ts'
+import { isUuid } from './token.ts'
+import { runLater } from './visitor.ts'
+
+/**
+ * Accounts and sessions of one application. Handed to `session()` and `authRoutes()`, which find their options
+ * here: middleware, routes, the mail job and the cron of one application must agree about every one of them.
+ */
+export interface Auth {
+  /**
+   * Who is asking, or undefined. Asks once a request, however often it is called. Called in the same tick as a
+   * limiter, and before anything is awaited, its question to Redis travels in the limiter's request.
+   * @throws BreakwaterError `dependency-unavailable` when it cannot be known
+   */
+  identify(c: Context): Promise<Identity | undefined>
+  /** A person's live sessions, the latest used first. */
+  listSessions(userId: string): Promise<readonly Session[]>
+  /** Ends one session of a person (ASVS 7.4.5). False when there is none by that id. */
+  endSession(userId: string, sessionId: string): Promise<boolean>
+  /** Ends every session of a person. Gives their number. */
+  endSessions(userId: string): Promise<number>
+  /** Disables an account and ends its sessions with it. False when there is no such account. */
+  disableUser(userId: string): Promise<boolean>
+  /** The handler of the job `auth.mail`: makes and sends one mail. Safe to run twice. */
+  deliver(input: unknown, options?: { readonly signal?: AbortSignal }): Promise<void>
+  /** Deletes what has expired. For a cron; gives the number of rows. */
+  prune(options?: PruneOptions): Promise<number>
+}
+
+/** An {@link Auth}, or how to come by it from a request. It should be the same one for all requests. */
+export type AuthSource = Auth | ((c: Context) => Auth)
+
+/** What the rest of the room needs of an {@link Auth}. */
+export interface AuthInternals {
+  readonly config: AuthConfig
+  identify(c: Context): Promise<Identification | undefined>
+}
+
+const internals = new WeakMap<Auth, AuthInternals>()
+
+/** The inside of an {@link Auth}. */
+export function internalsOf(source: AuthSource, c: Context): AuthInternals {
+  const found = internals.get(typeof source === 'function' ? source(c) : source)
+  if (found === undefined) throw new TypeError('This is not what createAuth() made')
+  return found
+}
+
+/**
+ * Makes accounts and sessions. Holds no connection and may live at module scope.
+ * @throws TypeError when an option is wrong
+ * @example
+ * const auth = createAuth({ db, secrets: [env.SESSION_SECRET], app, limiter, mailer, enqueue })
+ * const app = new Hono<AuthEnv>()
+ *   .use(session(auth))
+ *   .route('/auth', authRoutes(auth))
+ *   .get('/me', requireUser(), (c) => c.json(c.var.user))
+ */
+export function createAuth(options: AuthOptions): Auth {
+  const config = resolveConfig(options)
+  // By request: whoever mounts session() twice, or starts it early, asks once.
+  const asked = new WeakMap<Request, Promise<Identification | undefined>>()
+
+  const once = (c: Context): Promise<Identification | undefined> => {
+    const earlier = asked.get(c.req.raw)
+    if (earlier !== undefined) return earlier
+    const answer = identify(config, presentedCookies(c, config), (promise) => runLater(c, promise))
+    // Started early and never awaited, a failure must not count as unhandled; whoever awaits still gets it.
+    answer.catch(() => {})
+    asked.set(c.req.raw, answer)
+    return answer
+  }
+
+  const auth: Auth = {
+    async identify(c) {
+      const found = await once(c)
+      return found && { user: found.user, session: found.session }
+    },
+    listSessions: async (userId) => (isUuid(userId) ? listSessions(config.db, userId, config.times) : []),
+    endSession: async (userId, id) =>
+      isUuid(userId) &&
+      isUuid(id) &&
+      revoking(config, userId, undefined, () => deleteSession(config.db, userId, id)),
+    endSessions: async (userId) =>
+      isUuid(userId) ? revoking(config, userId, undefined, () => deleteSessions(config.db, userId)) : 0,
+    disableUser: async (userId) => isUuid(userId) && disableUser(config, userId),
+    deliver: (input, { signal } = {}) => deliverMail(config, input, signal),
+    prune: (pruneOptions) => prune(config, pruneOptions),
+  }
+  internals.set(auth, { config, identify: once })
+  return auth
+}

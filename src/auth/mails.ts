@@ -1,0 +1,90 @@
+import type { MailMessage } from '../core/index.ts'
+
+/** What a mail's text is made of. */
+export interface MailData {
+  /** The product's name. */
+  readonly app: string
+  /** The product's origin. */
+  readonly origin: string
+  /** The link to follow; the origin in mails that only tell something. */
+  readonly link: string
+  /** Minutes until the link is dead; 0 in mails that only tell something. */
+  readonly minutes: number
+}
+
+/** The mails that are sent. */
+export type MailKind = 'verify-mail' | 'account-exists' | 'reset-password' | 'password-changed'
+
+/** What a template gives. */
+export type MailContent = Pick<MailMessage, 'subject' | 'text' | 'html'>
+
+/** The text of each mail. */
+export type MailTemplates = Readonly<Record<MailKind, (data: MailData) => MailContent>>
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+}
+
+/** Text as HTML shows it. */
+export function escapeHtml(text: string): string {
+  return text.replaceAll(/[&<>"']/g, (char) => ENTITIES[char] ?? char)
+}
+
+/** Hours where they are whole, else minutes. */
+function duration(minutes: number): string {
+  const [count, unit] = minutes >= 60 && minutes % 60 === 0 ? [minutes / 60, 'hour'] : [minutes, 'minute']
+  return `${count} ${unit}${count === 1 ? '' : 's'}`
+}
+
+function letter(
+  subject: string,
+  paragraphs: readonly string[],
+  button?: { label: string; link: string },
+): MailContent {
+  const [first = '', ...rest] = paragraphs
+  const text = [first, ...(button ? [button.link] : []), ...rest].join('\n\n')
+  const p = (paragraph: string) => `<p>${escapeHtml(paragraph)}</p>`
+  const link = button ? `<p><a href="${escapeHtml(button.link)}">${escapeHtml(button.label)}</a></p>` : ''
+  return { subject, text: `${text}\n`, html: `${p(first)}${link}${rest.map(p).join('')}` }
+}
+
+/** The mails in plain English. Replace any of them by the option `mails`. */
+export const defaultMails: MailTemplates = {
+  'verify-mail': ({ app, link, minutes }) =>
+    letter(
+      `Confirm your mail address for ${app}`,
+      [
+        `Somebody, most likely you, signed up for ${app} with this address. Confirm it here:`,
+        `The link works once, for ${duration(minutes)}. If it was not you, do nothing: the account stays shut.`,
+      ],
+      { label: 'Confirm the address', link },
+    ),
+  'account-exists': ({ app, link }) =>
+    letter(
+      `You already have an account with ${app}`,
+      [
+        `Somebody tried to sign up for ${app} with this address, which already has an account. If it was you, sign in, or choose a new password if you forgot yours:`,
+        'If it was not you, do nothing: nothing has changed.',
+      ],
+      { label: `Go to ${app}`, link },
+    ),
+  'reset-password': ({ app, link, minutes }) =>
+    letter(
+      `Choose a new password for ${app}`,
+      [
+        `Somebody asked to choose a new password for your account with ${app}. If it was you, do it here:`,
+        `The link works once, for ${duration(minutes)}. If it was not you, do nothing: your password stays as it is.`,
+      ],
+      { label: 'Choose a new password', link },
+    ),
+  'password-changed': ({ app, link }) =>
+    letter(`Your password for ${app} was changed`, [
+      `The password of your account with ${app} was changed, and your other devices were signed out.`,
+      'If it was not you, choose a new password at once:',
+      link,
+    ]),
+}

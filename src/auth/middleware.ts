@@ -1,0 +1,88 @@
+import type { Context, MiddlewareHandler, Next } from 'hono'
+import { currentWork, type Duration, milliseconds } from '../core/index.ts'
+import { type AuthSource, internalsOf } from './auth.ts'
+import { setCacheCookie } from './cookies.ts'
+import { freshAuthenticationRequired, unauthenticated } from './errors.ts'
+import type { Session, User } from './session-store.ts'
+
+/** What {@link session} adds to the context. */
+export interface AuthEnv {
+  Variables: {
+    /** Who is asking; undefined when nobody is signed in. */
+    user: User | undefined
+    /** Their session; undefined when nobody is signed in. */
+    session: Session | undefined
+  }
+}
+
+/** What {@link requireUser} and {@link requireFresh} make of it. */
+export interface SignedInEnv {
+  Variables: { user: User; session: Session }
+}
+
+/** Whether a cookie may go out with a reply: not with one that a cache may keep, nor with an upgrade. */
+function mayCarryCookie(response: Response): boolean {
+  return (
+    response.status !== 101 && !/\bpublic\b|\bs-maxage\b/i.test(response.headers.get('cache-control') ?? '')
+  )
+}
+
+/**
+ * Finds out who is asking and puts `user` and `session` on the context; undefined where nobody is. A request
+ * without a session cookie costs nothing.
+ *
+ * @param source what `createAuth` made, or how to come by it.
+ * @throws BreakwaterError `dependency-unavailable` (503) when it cannot be known who is asking
+ */
+export function session(source: AuthSource): MiddlewareHandler<AuthEnv> {
+  return async function session(c, next) {
+    const { config, identify } = internalsOf(source, c)
+    const found = await identify(c)
+    c.set('user', found?.user)
+    c.set('session', found?.session)
+    if (found !== undefined) {
+      const facts = currentWork()?.facts
+      facts?.set('userId', found.user.id)
+      facts?.set('sessionId', found.session.id)
+    }
+    await next()
+    if (found?.cache !== undefined && mayCarryCookie(c.res)) setCacheCookie(c, config, found.cache)
+  }
+}
+
+function signedIn(c: Context<AuthEnv>): Session {
+  if (c.var.user === undefined || c.var.session === undefined) throw unauthenticated()
+  return c.var.session
+}
+
+/**
+ * Lets only signed-in people through, after {@link session}. Behind it `c.var.user` is never undefined.
+ * @throws BreakwaterError `unauthenticated` (401)
+ */
+export function requireUser(): MiddlewareHandler<SignedInEnv> {
+  return async function requireUser(c, next: Next) {
+    signedIn(c as unknown as Context<AuthEnv>)
+    await next()
+  }
+}
+
+/** Options of {@link requireFresh}. */
+export interface RequireFreshOptions {
+  /** How long ago the password may have been given. Default 15 minutes. */
+  readonly within?: Duration
+}
+
+/**
+ * Lets only people through who have lately proved who they are, for what must not be done from a device left
+ * open (ASVS 7.5.1). Signing in again, even when signed in, is how to prove it.
+ * @throws BreakwaterError `unauthenticated` (401), `fresh-authentication-required` (403)
+ */
+export function requireFresh(options: RequireFreshOptions = {}): MiddlewareHandler<SignedInEnv> {
+  const within = milliseconds(options.within ?? '15 m')
+  if (within < 1000) throw new TypeError('requireFresh: within must be a second at least')
+  return async function requireFresh(c, next: Next) {
+    const { authenticatedAt } = signedIn(c as unknown as Context<AuthEnv>)
+    if (Date.now() - authenticatedAt.getTime() > within) throw freshAuthenticationRequired(within / 1000)
+    await next()
+  }
+}

@@ -1,0 +1,148 @@
+import { type Context, Hono } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import { BreakwaterError } from '../core/index.ts'
+import { type AuthSource, internalsOf } from './auth.ts'
+import {
+  clearSessionCookies,
+  presentedCookies,
+  presentedDevice,
+  setCacheCookie,
+  setDeviceCookie,
+  setSessionCookie,
+} from './cookies.ts'
+import { unauthenticated } from './errors.ts'
+import { body, email, password, token } from './input.ts'
+import { type AuthEnv, requireFresh, requireUser, session } from './middleware.ts'
+import { changePassword, forgotPassword, resetPassword } from './password-change.ts'
+import { markRevoked, revoking } from './revoking.ts'
+import { type AuthSchema, type IdentityJson, sessionJson, userJson } from './routes-schema.ts'
+import { sameOrigin } from './same-origin.ts'
+import { sealIdentity } from './session-cache.ts'
+import { deleteSession, deleteSessionByToken, deleteSessions, listSessions } from './session-store.ts'
+import { type SignedIn, signIn } from './sign-in.ts'
+import { signUp, verifyMail } from './sign-up.ts'
+import { isUuid, parseToken } from './token.ts'
+import { type Visitor, visitorOf } from './visitor.ts'
+
+const MAX_BODY = 16 * 1024
+
+const tooLarge = () =>
+  new BreakwaterError('payload-too-large', { status: 413, detail: `At most ${MAX_BODY} bytes.` })
+const noSuchSession = () =>
+  new BreakwaterError('not-found', { status: 404, detail: 'There is no such session.' })
+
+/**
+ * The endpoints of accounts and sessions, to mount where they shall be: `app.route('/auth', authRoutes(auth))`.
+ * Typed for `hc`. Each error is a `BreakwaterError`; answers never tell whether an account exists.
+ *
+ * @param source what `createAuth` made, or how to come by it.
+ */
+export function authRoutes(source: AuthSource): Hono<AuthEnv, AuthSchema, '/'> {
+  const at = (c: Context) => {
+    const { config, identify } = internalsOf(source, c)
+    const visitor: Visitor = visitorOf(c, config.clientAddress)
+    return { config, identify, visitor }
+  }
+
+  /** Hands out the cookies of a session and says whose it is. */
+  async function admit(c: Context, signedIn: SignedIn, since: number): Promise<IdentityJson> {
+    const { config } = internalsOf(source, c)
+    setSessionCookie(c, config, signedIn.token)
+    if (signedIn.device !== undefined) setDeviceCookie(c, signedIn.device)
+    if (config.cache !== undefined) {
+      setCacheCookie(c, config, await sealIdentity(config.secrets, signedIn.token, signedIn, since))
+    }
+    return { user: userJson(signedIn.user), session: sessionJson(signedIn.session) }
+  }
+
+  return new Hono<AuthEnv>()
+    .use(async function noStore(c, next) {
+      await next()
+      c.header('Cache-Control', 'no-store')
+    })
+    .use(sameOrigin(source))
+    .use(
+      bodyLimit({
+        maxSize: MAX_BODY,
+        onError: () => {
+          throw tooLarge()
+        },
+      }),
+    )
+    .post('/sign-up', body({ email, password }), async (c) => {
+      const { config, visitor } = at(c)
+      await signUp(config, c.req.valid('json'), visitor)
+      return c.json({ status: 'check-your-mail' as const }, 202)
+    })
+    .post('/verify-mail', body({ token }), async (c) => {
+      const { config, visitor } = at(c)
+      await verifyMail(config, c.req.valid('json').token, visitor)
+      return c.json({ status: 'verified' as const }, 200)
+    })
+    .post('/sign-in', body({ email, password }), async (c) => {
+      const { config, visitor } = at(c)
+      const since = Date.now()
+      const replaces = parseToken(presentedCookies(c, config).session)
+      const input = { ...c.req.valid('json'), replaces, device: presentedDevice(c) }
+      return c.json(await admit(c, await signIn(config, input, visitor), since), 200)
+    })
+    .post('/sign-out', async (c) => {
+      const { config, visitor } = at(c)
+      const presented = parseToken(presentedCookies(c, config).session)
+      if (presented !== undefined) {
+        const userId = await deleteSessionByToken(config.db, presented, visitor)
+        if (userId !== undefined) await markRevoked(config, userId, visitor)
+      }
+      clearSessionCookies(c, config)
+      return c.body(null, 204)
+    })
+    .post('/sign-out-everywhere', session(source), requireFresh(), async (c) => {
+      const { config, visitor } = at(c)
+      const { id, userId } = c.var.session
+      const ended = await revoking(config, userId, visitor, () =>
+        deleteSessions(config.db, userId, id, visitor),
+      )
+      return c.json({ ended }, 200)
+    })
+    .get('/session', session(source), (c) => {
+      const { user, session } = c.var
+      if (user === undefined || session === undefined) return c.json({ user: null, session: null }, 200)
+      return c.json({ user: userJson(user), session: sessionJson(session) }, 200)
+    })
+    .get('/sessions', session(source), requireUser(), async (c) => {
+      const { config } = at(c)
+      const list = await listSessions(config.db, c.var.user.id, config.times)
+      const current = c.var.session.id
+      return c.json({ sessions: list.map((s) => ({ ...sessionJson(s), current: s.id === current })) }, 200)
+    })
+    .delete('/sessions/:id', session(source), requireFresh(), async (c) => {
+      const { config, visitor } = at(c)
+      const id = c.req.param('id')
+      const { userId } = c.var.session
+      const ended =
+        isUuid(id) &&
+        (await revoking(config, userId, visitor, () => deleteSession(config.db, userId, id, visitor)))
+      if (!ended) throw noSuchSession()
+      if (id === c.var.session.id) clearSessionCookies(c, config)
+      return c.body(null, 204)
+    })
+    .post('/password/change', body({ currentPassword: password, newPassword: password }), async (c) => {
+      const { config, identify, visitor } = at(c)
+      const since = Date.now()
+      const identity = await identify(c)
+      if (identity === undefined) throw unauthenticated()
+      const input = { ...c.req.valid('json'), device: presentedDevice(c) }
+      return c.json(await admit(c, await changePassword(config, identity, input, visitor), since), 200)
+    })
+    .post('/password/forgot', body({ email }), async (c) => {
+      const { config, visitor } = at(c)
+      await forgotPassword(config, c.req.valid('json').email, visitor)
+      return c.json({ status: 'check-your-mail' as const }, 202)
+    })
+    .post('/password/reset', body({ token, newPassword: password }), async (c) => {
+      const { config, visitor } = at(c)
+      await resetPassword(config, c.req.valid('json'), visitor)
+      clearSessionCookies(c, config)
+      return c.json({ status: 'password-changed' as const }, 200)
+    })
+}

@@ -1,0 +1,109 @@
+import { type SQL, sql } from 'drizzle-orm'
+import { check, index, integer, text, timestamp, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import { breakwater } from '../db/schema.ts'
+
+const at = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' })
+const lower = (column: unknown): SQL => sql`lower(${column})`
+
+/** People who can sign in. An application keeps its own profile beside it, keyed by `id`. */
+export const users = breakwater.table(
+  'users',
+  {
+    id: uuid().primaryKey(),
+    /** Normalised: trimmed, NFC, lower case. */
+    email: text().notNull(),
+    /** PHC string. Null until the address is verified, or for someone who has no password. */
+    passwordHash: text('password_hash'),
+    emailVerifiedAt: at('email_verified_at'),
+    /**
+     * Sessions of an earlier generation are dead. Raising it ends them all at once, also one that a sign-in
+     * commits while the statement that raises it is waiting, whose row that statement cannot see.
+     */
+    sessionGeneration: integer('session_generation').notNull().default(0),
+    disabledAt: at('disabled_at'),
+    createdAt: at('created_at').notNull().defaultNow(),
+    updatedAt: at('updated_at').notNull().defaultNow(),
+  },
+  (t) => [
+    uniqueIndex('users_email_key').on(lower(t.email)),
+    // Finds accounts nobody ever confirmed, for pruning; holds only those.
+    index('users_unverified_idx').on(t.createdAt).where(sql`${t.emailVerifiedAt} is null`),
+  ],
+)
+
+/** One row for each signed-in device. A session that has ended has no row. */
+export const sessions = breakwater.table(
+  'sessions',
+  {
+    id: uuid().primaryKey(),
+    userId: uuid('user_id')
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    /** SHA-256 of the cookie's secret half, base64url. */
+    secretHash: text('secret_hash').notNull(),
+    /** The account's generation at sign-in. */
+    generation: integer().notNull(),
+    createdAt: at('created_at').notNull().defaultNow(),
+    /** When the person last proved who they are. */
+    authenticatedAt: at('authenticated_at').notNull().defaultNow(),
+    /** Written at most once an hour. */
+    lastUsedAt: at('last_used_at').notNull().defaultNow(),
+    /** The absolute end, whatever the use. */
+    expiresAt: at('expires_at').notNull(),
+    /** Such as `Firefox on Windows`. */
+    device: text(),
+    country: text(),
+    city: text(),
+  },
+  (t) => [
+    index('sessions_user_id_idx').on(t.userId, t.lastUsedAt),
+    index('sessions_expires_at_idx').on(t.expiresAt),
+    index('sessions_last_used_at_idx').on(t.lastUsedAt),
+  ],
+)
+
+/** Secrets that travel by mail. Single use: using one deletes its row. */
+export const verificationTokens = breakwater.table(
+  'verification_tokens',
+  {
+    id: uuid().primaryKey(),
+    userId: uuid('user_id')
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    purpose: text({ enum: ['verify-mail', 'reset-password'] }).notNull(),
+    /** SHA-256 of the token's secret half, base64url. */
+    secretHash: text('secret_hash').notNull(),
+    /** The password chosen at this sign-up; it becomes the account's when this very token comes back. */
+    passwordHash: text('password_hash'),
+    expiresAt: at('expires_at').notNull(),
+    createdAt: at('created_at').notNull().defaultNow(),
+  },
+  (t) => [
+    index('verification_tokens_user_id_idx').on(t.userId),
+    index('verification_tokens_expires_at_idx').on(t.expiresAt),
+    check('verification_tokens_purpose_check', sql`${t.purpose} in ('verify-mail', 'reset-password')`),
+  ],
+)
+
+/**
+ * What happened to accounts (ASVS 16.3.1). Only ever added to. `user_id` has no foreign key on purpose: the
+ * record outlives the account.
+ */
+export const authEvents = breakwater.table(
+  'auth_events',
+  {
+    id: uuid().primaryKey(),
+    type: text().notNull(),
+    /** Null when nobody by that name exists. */
+    userId: uuid('user_id'),
+    sessionId: uuid('session_id'),
+    address: text(),
+    device: text(),
+    country: text(),
+    createdAt: at('created_at').notNull().defaultNow(),
+  },
+  (t) => [
+    index('auth_events_user_id_idx').on(t.userId, t.createdAt),
+    index('auth_events_created_at_idx').on(t.createdAt),
+  ],
+)

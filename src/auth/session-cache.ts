@@ -1,0 +1,94 @@
+import { fromBase64Url, hmac, toBase64Url, toBytes, verifyHmac } from '../core/index.ts'
+import type { Secrets } from './mail-token.ts'
+import type { Identity } from './session-store.ts'
+import { isUuid } from './token.ts'
+
+/** What a signed cookie says, before its signature is checked. */
+export interface CachedIdentity extends Identity {
+  /** When the database was asked. Milliseconds since the epoch. */
+  readonly issuedAt: number
+}
+
+const LABEL = 'breakwater/auth/session-cache/1'
+const MAX_LENGTH = 2048
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+// The session's own token is part of what is signed: a cached identity is of no use without it, and one left
+// over from an earlier session does not fit the next.
+const signed = (token: string, payload: string) => `${LABEL}\n${token}\n${payload}`
+
+/** Writes a cached identity, bound to the session cookie's value. */
+export async function sealIdentity(
+  secrets: Secrets,
+  token: string,
+  identity: Identity,
+  issuedAt: number,
+): Promise<string> {
+  const { user, session } = identity
+  const payload = toBase64Url(
+    toBytes(
+      JSON.stringify([
+        issuedAt,
+        user.id,
+        user.email,
+        user.createdAt.getTime(),
+        session.id,
+        session.createdAt.getTime(),
+        session.authenticatedAt.getTime(),
+        session.lastUsedAt.getTime(),
+        session.expiresAt.getTime(),
+        session.device,
+        session.country,
+        session.city,
+      ]),
+    ),
+  )
+  return `${payload}.${toBase64Url(await hmac(secrets[0], signed(token, payload)))}`
+}
+
+const isTime = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isSafeInteger(Math.trunc(value)) && Math.abs(value) < 8.64e15
+const isNullableText = (value: unknown): value is string | null => value === null || typeof value === 'string'
+
+/** Reads the form of a cached identity. Nothing it says may be believed until {@link verifySeal} agrees. Never throws. */
+export function readIdentity(text: string | undefined): CachedIdentity | undefined {
+  if (text === undefined || text.length > MAX_LENGTH) return undefined
+  const bytes = fromBase64Url(text.split('.')[0] ?? '')
+  if (bytes === undefined) return undefined
+  let list: unknown
+  try {
+    list = JSON.parse(utf8.decode(bytes))
+  } catch {
+    return undefined
+  }
+  if (!Array.isArray(list) || list.length !== 12) return undefined
+  const [issuedAt, userId, email, joined, id, created, authenticated, used, expires, device, country, city] =
+    list as readonly unknown[]
+  if (!isUuid(userId) || !isUuid(id) || typeof email !== 'string') return undefined
+  if (!isTime(issuedAt) || !isTime(joined) || !isTime(created) || !isTime(authenticated)) return undefined
+  if (!isTime(used) || !isTime(expires)) return undefined
+  if (!isNullableText(device) || !isNullableText(country) || !isNullableText(city)) return undefined
+  return {
+    issuedAt,
+    user: { id: userId, email, createdAt: new Date(joined) },
+    session: {
+      id,
+      userId,
+      createdAt: new Date(created),
+      authenticatedAt: new Date(authenticated),
+      lastUsedAt: new Date(used),
+      expiresAt: new Date(expires),
+      device,
+      country,
+      city,
+    },
+  }
+}
+
+/** Whether a cached identity was written by us for this very session cookie. Never throws. */
+export async function verifySeal(secrets: Secrets, token: string, text: string): Promise<boolean> {
+  const [payload = '', mac = '', ...more] = text.split('.')
+  const signature = fromBase64Url(mac)
+  if (more.length > 0 || signature === undefined || signature.length !== 32) return false
+  return verifyHmac(secrets, signed(token, payload), signature)
+}

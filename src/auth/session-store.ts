@@ -1,0 +1,199 @@
+import { type SQL, sql } from 'drizzle-orm'
+import { timingSafeEqual, toBytes } from '../core/index.ts'
+import {
+  type AuthDatabase,
+  date,
+  epoch,
+  interval,
+  many,
+  one,
+  type Row,
+  recording,
+  text,
+  textOrNull,
+} from './database.ts'
+import { hashSecret, type Token } from './token.ts'
+import type { Visitor } from './visitor.ts'
+
+/** Somebody with an account. */
+export interface User {
+  readonly id: string
+  /** Normalised mail address. */
+  readonly email: string
+  readonly createdAt: Date
+}
+
+/** A signed-in device. */
+export interface Session {
+  readonly id: string
+  readonly userId: string
+  readonly createdAt: Date
+  /** When the person last proved who they are. */
+  readonly authenticatedAt: Date
+  /** To within an hour. */
+  readonly lastUsedAt: Date
+  /** The absolute end. Idle sessions end earlier. */
+  readonly expiresAt: Date
+  /** Such as `Firefox on Windows`. */
+  readonly device: string | null
+  /** ISO 3166-1 alpha-2. */
+  readonly country: string | null
+  readonly city: string | null
+}
+
+/** Who is asking. */
+export interface Identity {
+  readonly user: User
+  readonly session: Session
+}
+
+/** How long sessions last, in milliseconds. */
+export interface SessionTimes {
+  readonly idle: number
+  readonly absolute: number
+  /** Use is written down at most this often. */
+  readonly touchEvery: number
+}
+
+/** Columns of a session, for a select whose sessions are called `s`. */
+export const SESSION_COLUMNS: SQL = sql`s.id, s.user_id, ${epoch('s.created_at')} as created_at,
+  ${epoch('s.authenticated_at')} as authenticated_at, ${epoch('s.last_used_at')} as last_used_at,
+  ${epoch('s.expires_at')} as expires_at, s.device, s.country, s.city`
+
+/** Reads {@link SESSION_COLUMNS}. */
+export function sessionOf(row: Row): Session {
+  return {
+    id: text(row, 'id'),
+    userId: text(row, 'user_id'),
+    createdAt: date(row, 'created_at'),
+    authenticatedAt: date(row, 'authenticated_at'),
+    lastUsedAt: date(row, 'last_used_at'),
+    expiresAt: date(row, 'expires_at'),
+    device: textOrNull(row, 'device'),
+    country: textOrNull(row, 'country'),
+    city: textOrNull(row, 'city'),
+  }
+}
+
+/** Live means: of the account's generation, neither idle for too long nor past its absolute end, and not disabled. */
+const live = (times: SessionTimes): SQL =>
+  sql`s.generation = u.session_generation and s.expires_at > now() and s.last_used_at > now() - ${interval(times.idle)} and u.disabled_at is null`
+
+/** What {@link findSession} finds. */
+export interface FoundSession extends Identity {
+  /** Whether its use should be written down. */
+  readonly due: boolean
+  /** The stored password, for the routes that ask for it again. Never leaves this room. */
+  readonly passwordHash: string | null
+}
+
+/** Finds the live session of a token: one statement. */
+export async function findSession(
+  db: AuthDatabase,
+  token: Token,
+  times: SessionTimes,
+): Promise<FoundSession | undefined> {
+  const [row, hash] = await Promise.all([
+    one(
+      db,
+      sql`select ${SESSION_COLUMNS}, s.secret_hash, u.email, u.password_hash, ${epoch('u.created_at')} as user_created_at,
+          s.last_used_at < now() - ${interval(times.touchEvery)} as due
+        from breakwater.sessions s join breakwater.users u on u.id = s.user_id
+        where s.id = ${token.id}::uuid and ${live(times)}`,
+    ),
+    hashSecret(token.secret),
+  ])
+  if (row === undefined || !timingSafeEqual(toBytes(text(row, 'secret_hash')), toBytes(hash)))
+    return undefined
+  return {
+    user: { id: text(row, 'user_id'), email: text(row, 'email'), createdAt: date(row, 'user_created_at') },
+    session: sessionOf(row),
+    due: row['due'] === true,
+    passwordHash: textOrNull(row, 'password_hash'),
+  }
+}
+
+/** Writes down that a session is in use. */
+export async function touchSession(db: AuthDatabase, id: string, times: SessionTimes): Promise<void> {
+  await db.execute(
+    sql`update breakwater.sessions set last_used_at = now()
+      where id = ${id}::uuid and last_used_at < now() - ${interval(times.touchEvery)}`,
+  )
+}
+
+/** A person's live sessions, the latest used first. */
+export async function listSessions(
+  db: AuthDatabase,
+  userId: string,
+  times: SessionTimes,
+): Promise<Session[]> {
+  const rows = await many(
+    db,
+    sql`select ${SESSION_COLUMNS} from breakwater.sessions s join breakwater.users u on u.id = s.user_id
+      where s.user_id = ${userId}::uuid and ${live(times)} order by s.last_used_at desc, s.id desc limit 1000`,
+  )
+  return rows.map(sessionOf)
+}
+
+/** Ends one session of a person. False when there is none by that id. */
+export async function deleteSession(
+  db: AuthDatabase,
+  userId: string,
+  id: string,
+  visitor?: Visitor,
+): Promise<boolean> {
+  const row = await one(
+    db,
+    sql`with gone as (
+        delete from breakwater.sessions where id = ${id}::uuid and user_id = ${userId}::uuid returning id, user_id
+      ), event as (${recording('session-ended', visitor, sql`user_id, id from gone`)})
+      select id from gone`,
+  )
+  return row !== undefined
+}
+
+/** Ends the session of a token: signing out. Gives the person's id. */
+export async function deleteSessionByToken(
+  db: AuthDatabase,
+  token: Token,
+  visitor: Visitor,
+): Promise<string | undefined> {
+  const row = await one(
+    db,
+    sql`with gone as (
+        delete from breakwater.sessions where id = ${token.id}::uuid and secret_hash = ${await hashSecret(token.secret)}::text
+        returning id, user_id
+      ), event as (${recording('signed-out', visitor, sql`user_id, id from gone`)})
+      select user_id from gone`,
+  )
+  return row && text(row, 'user_id')
+}
+
+/**
+ * Ends a person's sessions, all but one if `keep` is given. Gives their number. The account's row comes first,
+ * as in every statement that ends several sessions, so that two of them cannot wait for each other.
+ */
+export async function deleteSessions(
+  db: AuthDatabase,
+  userId: string,
+  keep?: string,
+  visitor?: Visitor,
+): Promise<number> {
+  const event = keep === undefined ? 'all-sessions-ended' : 'other-sessions-ended'
+  const kept = sql`${keep ?? null}::uuid`
+  const row = await one(
+    db,
+    sql`with u as (
+        update breakwater.users set session_generation = session_generation + 1, updated_at = now()
+        where id = ${userId}::uuid returning id, session_generation
+      ), kept as (
+        update breakwater.sessions s set generation = u.session_generation from u
+        where s.user_id = u.id and s.id = ${kept} and s.generation = u.session_generation - 1
+      ), gone as (
+        delete from breakwater.sessions s using u where s.user_id = u.id and s.id is distinct from ${kept}
+        returning s.id
+      ), event as (${recording(event, visitor, sql`id, ${kept} from u`)})
+      select count(*)::int as ended from gone`,
+  )
+  return Number(row?.['ended'] ?? 0)
+}
