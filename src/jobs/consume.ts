@@ -1,0 +1,216 @@
+import {
+  currentWork,
+  isBreakwaterError,
+  type Reporter,
+  redactText,
+  runWork,
+  type TraceContext,
+  workFor,
+} from '../core/index.ts'
+import type { JobsDatabase, JobsTransaction } from './database.ts'
+import { JobTimeout, LeaseLost, PermanentError, RetryLater } from './errors.ts'
+import type { AnyJob } from './job.ts'
+import { delaySeconds, type JobQueue, messageFor, type QueueMessage, readMessage } from './message.ts'
+import { validate } from './produce.ts'
+import { backoff, DAY } from './retry.ts'
+import {
+  bury,
+  buryCrashed,
+  type Claim,
+  claim,
+  type Failure,
+  finish,
+  postpone,
+  whyUnclaimed,
+} from './store.ts'
+
+/** What the consumer works with. */
+export interface Consumer {
+  readonly db: JobsDatabase
+  readonly queue: JobQueue
+  readonly jobs: ReadonlyMap<string, AnyJob>
+  readonly reporter: Reporter | undefined
+  readonly random: () => number
+}
+
+/** How one message ended. */
+export type Outcome =
+  | 'done'
+  | 'retried'
+  | 'dead'
+  /** Nothing to do: finished before, or a double. */
+  | 'skipped'
+  /** Not ours to run yet: the message comes again. */
+  | 'early'
+  /** No message of ours. */
+  | 'foreign'
+  /** The database could not be asked: the message comes again. */
+  | 'unreachable'
+
+function describe(error: unknown): Failure {
+  const { name, message } = error instanceof Error ? error : { name: 'NonError', message: String(error) }
+  const cause = isBreakwaterError(error) && error.cause instanceof Error ? `: ${error.cause.message}` : ''
+  return { failure: name.slice(0, 100), failureDetail: redactText(`${message}${cause}`).slice(0, 1000) }
+}
+
+function report(
+  consumer: Consumer,
+  error: unknown,
+  job: Pick<Claim, 'type' | 'id' | 'attempt'>,
+  dead: boolean,
+): void {
+  try {
+    consumer.reporter?.captureException(error, {
+      mechanism: 'queue',
+      handled: true,
+      level: dead ? 'error' : 'warning',
+      tags: { job: job.type, outcome: dead ? 'dead' : 'retried' },
+      extra: { jobId: job.id, attempt: job.attempt },
+    })
+  } catch {
+    // A reporter does not throw; one that does must not cost the job.
+  }
+}
+
+async function runHandler(
+  def: AnyJob,
+  context: Omit<Parameters<AnyJob['handler']>[0], 'signal'>,
+): Promise<void> {
+  const controller = new AbortController()
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const error = new JobTimeout(def.timeout)
+      controller.abort(error)
+      reject(error)
+    }, def.timeout)
+  })
+  try {
+    await Promise.race([(async () => def.handler({ ...context, signal: controller.signal }))(), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function execute(consumer: Consumer, def: AnyJob, claimed: Claim): Promise<void> {
+  const checked = await validate(def.schema, claimed.input)
+  if ('faults' in checked) {
+    throw new PermanentError(
+      `The input does not fit at ${checked.faults.map((f) => f.pointer || '/').join(', ')}`,
+    )
+  }
+  const context = {
+    input: checked.value,
+    id: claimed.id,
+    attempt: claimed.attempt,
+    last: claimed.attempt >= claimed.maxAttempts,
+  }
+  if (!def.transactional) {
+    await runHandler(def, { ...context, tx: undefined as unknown as JobsTransaction })
+    if (!(await finish(consumer.db, claimed))) throw new LeaseLost()
+    return
+  }
+  await consumer.db.transaction(async (tx: JobsTransaction) => {
+    await runHandler(def, { ...context, tx })
+    // The fence: a worker that was too slow finds another's token here, and its effect is rolled back.
+    if (!(await finish(tx, claimed))) throw new LeaseLost()
+  })
+}
+
+async function failed(consumer: Consumer, def: AnyJob, claimed: Claim, error: unknown): Promise<Outcome> {
+  // Somebody else has it, or it was cancelled: what becomes of it is not ours to write.
+  if (error instanceof LeaseLost) return 'skipped'
+  const failure = describe(error)
+  const dead = error instanceof PermanentError || claimed.attempt >= claimed.maxAttempts
+  report(consumer, error, claimed, dead)
+  if (dead) return (await bury(consumer.db, claimed, failure)) ? 'dead' : 'skipped'
+  const ms =
+    error instanceof RetryLater
+      ? Math.min(DAY, error.seconds * 1000)
+      : backoff(def.retry, claimed.attempt, consumer.random())
+  if (!(await postpone(consumer.db, claimed, ms, failure))) return 'skipped'
+  // A fresh message, so that the queue's own count of retries says nothing about ours. When it cannot be sent, the
+  // relay sends it.
+  const trace = currentWork()?.trace
+  await consumer.queue
+    .send(
+      messageFor(claimed.id, trace && `00-${trace.traceId}-${trace.spanId}-${trace.sampled ? '01' : '00'}`),
+      {
+        delaySeconds: delaySeconds(ms),
+      },
+    )
+    .catch(() => {})
+  return 'retried'
+}
+
+/** Runs one job, if it is ready. Throws only when the database cannot be asked. */
+export async function runJob(consumer: Consumer, id: string): Promise<{ outcome: Outcome; delay?: number }> {
+  const claimed = await claim(consumer.db, id)
+  if (claimed === undefined) {
+    const why = await whyUnclaimed(consumer.db, id)
+    if (why.is === 'early') return { outcome: 'early', delay: delaySeconds(why.ms + 1000) }
+    if (why.is === 'crashed') {
+      for (const job of await buryCrashed(consumer.db, [id])) {
+        report(
+          consumer,
+          new Error(`Job "${job.type}" crashed its worker in every attempt`),
+          { ...job, attempt: 0 },
+          true,
+        )
+        return { outcome: 'dead' }
+      }
+    }
+    return { outcome: 'skipped' }
+  }
+  const def = consumer.jobs.get(claimed.type)
+  if (def?.version !== claimed.version) {
+    const failure = def === undefined ? 'unknown-type' : 'unknown-version'
+    const detail = `Nobody here runs "${claimed.type}" version ${claimed.version}`
+    report(consumer, new PermanentError(detail), claimed, true)
+    await bury(consumer.db, claimed, { failure, failureDetail: detail })
+    return { outcome: 'dead' }
+  }
+  try {
+    await execute(consumer, def, claimed)
+    return { outcome: 'done' }
+  } catch (error) {
+    return { outcome: await failed(consumer, def, claimed, error) }
+  }
+}
+
+function inWork<T>(trace: TraceContext | undefined, id: string, fn: () => T): T {
+  const outer = currentWork()
+  const work = workFor('queue', outer, { ...(trace && { trace }) })
+  work.facts.set('jobId', id)
+  // The batch's observers hear of what happens in its messages.
+  if (outer?.fail) work.observe?.({ failed: (error, mechanism) => outer.fail?.(error, mechanism) })
+  return runWork(work, fn)
+}
+
+/** Handles one message. Never throws; the message is acknowledged or retried by the time it resolves. */
+export async function handleMessage(consumer: Consumer, message: QueueMessage): Promise<Outcome> {
+  const read = readMessage(message.body)
+  if (read === undefined) {
+    report(
+      consumer,
+      new PermanentError('A message that is no job was dropped'),
+      { type: 'unknown', id: '', attempt: 0 },
+      true,
+    )
+    message.ack()
+    return 'foreign'
+  }
+  try {
+    const { outcome, delay } = await inWork(read.trace, read.id, () => runJob(consumer, read.id))
+    // Only after the commit.
+    if (outcome === 'early') message.retry({ delaySeconds: delay ?? 1 })
+    else message.ack()
+    return outcome
+  } catch (error) {
+    report(consumer, error, { type: 'unknown', id: read.id, attempt: message.attempts }, false)
+    message.retry({
+      delaySeconds: delaySeconds(Math.min(3_600_000, 5000 * 2 ** Math.min(message.attempts, 12))),
+    })
+    return 'unreachable'
+  }
+}

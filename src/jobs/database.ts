@@ -1,0 +1,28 @@
+import type { PgDatabase, PgQueryResultHKT, PgTransaction } from 'drizzle-orm/pg-core'
+
+// Neon's HTTP and WebSocket drivers and node-postgres differ in the types of raw results, which jobs never look at.
+// biome-ignore lint/suspicious/noExplicitAny: the schema's type parameters are invariant; jobs use none of them.
+type Any = any
+
+/** The database, as jobs use it: Drizzle over any Postgres driver that has transactions. */
+export type JobsDatabase = Pick<
+  PgDatabase<PgQueryResultHKT, Any, Any>,
+  'insert' | 'update' | 'delete' | 'select' | 'execute'
+> & {
+  transaction<T>(fn: (tx: Any) => Promise<T>): Promise<T>
+}
+
+/** A transaction of {@link JobsDatabase}. */
+export type JobsTransaction = Pick<
+  PgTransaction<PgQueryResultHKT, Any, Any>,
+  | 'insert'
+  | 'update'
+  | 'delete'
+  | 'select'
+  | 'selectDistinct'
+  | 'execute'
+  | 'with'
+  | '$with'
+  | '$count'
+  | 'transaction'
+>
