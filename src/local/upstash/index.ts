@@ -1,0 +1,5 @@
+/**
+ * A stand-in for Upstash Redis.
+ * @module
+ */
+export { createUpstashApp, type UpstashAppOptions } from './app.ts'
