@@ -1,10 +1,8 @@
+import type { BreakerState } from '../core/breaker.ts'
 import type { CheckResult } from './check.ts'
 
-/** The state of a circuit breaker. */
-export interface BreakerReport {
-  readonly name: string
-  readonly state: 'closed' | 'half-open' | 'open'
-}
+/** The states of circuit breakers, by name: what `breakerStates()` of `breakwater/core` returns. */
+export type BreakerStates = Readonly<Record<string, { readonly state: BreakerState }>>
 
 /** A status of the draft's vocabulary. */
 export type HealthStatus = 'pass' | 'warn' | 'fail'
@@ -28,19 +26,17 @@ export interface HealthDocument {
 }
 
 /** Fail when something critical is out, warn when anything else is not as it should be. */
-export function overallStatus(
-  results: readonly CheckResult[],
-  breakers: readonly BreakerReport[] = [],
-): HealthStatus {
+export function overallStatus(results: readonly CheckResult[], breakers: BreakerStates): HealthStatus {
   if (results.some((result) => result.critical && result.status === 'fail')) return 'fail'
-  const isFine = results.every((r) => r.status === 'pass') && breakers.every((b) => b.state === 'closed')
+  const isFine =
+    results.every((r) => r.status === 'pass') && Object.values(breakers).every((b) => b.state === 'closed')
   return isFine ? 'pass' : 'warn'
 }
 
 /** The document for those who may see details. */
 export function healthDocument(
   results: readonly CheckResult[],
-  breakers: readonly BreakerReport[],
+  breakers: BreakerStates,
   at: number,
   release: string | undefined,
 ): HealthDocument {
@@ -55,7 +51,7 @@ export function healthDocument(
       checks[name] = [{ ...entry, ...observation, status }]
     }
   }
-  for (const { name, state } of breakers) {
+  for (const [name, { state }] of Object.entries(breakers)) {
     checks[`${name}:breaker`] = [
       {
         componentType: 'component',

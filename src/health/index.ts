@@ -4,5 +4,5 @@
  */
 export type { Given, HealthCheck, Observation } from './check.ts'
 export { type DependencyOptions, postgresCheck, queueCheck, r2Check, redisCheck } from './dependencies.ts'
-export type { BreakerReport, HealthDocument, HealthEntry, HealthStatus } from './document.ts'
+export type { BreakerStates, HealthDocument, HealthEntry, HealthStatus } from './document.ts'
 export { type HealthOptions, health } from './routes.ts'

@@ -1,9 +1,10 @@
 import { type Context, Hono } from 'hono'
+import { breakerStates } from '../core/breaker.ts'
 import { toBytes } from '../core/bytes.ts'
 import { sha256, timingSafeEqual } from '../core/crypto.ts'
 import { type Duration, milliseconds } from '../core/time.ts'
 import { type CheckResult, type Given, type HealthCheck, runChecks } from './check.ts'
-import { type BreakerReport, type HealthDocument, healthDocument, overallStatus } from './document.ts'
+import { type BreakerStates, type HealthDocument, healthDocument, overallStatus } from './document.ts'
 import { createOnce } from './once.ts'
 
 /** What {@link health} takes. */
@@ -21,8 +22,11 @@ export interface HealthOptions {
   readonly cacheFor?: Duration
   /** The release that runs, shown to holders of the token as `releaseId`. */
   readonly release?: Given<string | undefined>
-  /** The states of circuit breakers. One that is not closed makes the status `warn`. */
-  readonly breakers?: (c: Context) => readonly BreakerReport[]
+  /**
+   * The states of circuit breakers. One that is not closed makes the status `warn`.
+   * Default: every breaker of this isolate.
+   */
+  readonly breakers?: (c: Context) => BreakerStates
 }
 
 const MEDIA_TYPE = 'application/health+json'
@@ -70,7 +74,7 @@ function positive(name: string, duration: Duration): number {
  * ```
  */
 export function health(options: HealthOptions): Hono {
-  const { checks, token, release, breakers } = options
+  const { checks, token, release, breakers = breakerStates } = options
   const deadline = positive('deadline', options.deadline ?? '2 s')
   const cacheFor = positive('cacheFor', options.cacheFor ?? '2 s')
   for (const [name, check] of Object.entries(checks)) {
@@ -101,7 +105,7 @@ export function health(options: HealthOptions): Hono {
         once(() => runChecks(checks, deadline, c)),
         holdsToken(c, token),
       ])
-      const states = breakers?.(c) ?? []
+      const states = breakers(c)
       const document = detailed
         ? healthDocument(results, states, at, given(release, c))
         : { status: overallStatus(results, states) }

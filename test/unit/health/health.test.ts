@@ -9,6 +9,7 @@ import {
 } from 'breakwater/health'
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
+import { breaker, resetBreakers } from '../../../src/core/breaker.ts'
 
 const TOKEN = 'a-token-of-operations'
 const passing: HealthCheck = { run: async () => {} }
@@ -143,10 +144,7 @@ describe('details', () => {
         checks,
         token: ['new-token', TOKEN],
         release: '1.2.3',
-        breakers: () => [
-          { name: 'resend', state: 'open' },
-          { name: 'redis', state: 'closed' },
-        ],
+        breakers: () => ({ resend: { state: 'open' }, redis: { state: 'closed' } }),
       },
       '/readyz',
       TOKEN,
@@ -178,7 +176,7 @@ describe('details', () => {
   it('show an open breaker as a warning when every check passes', async () => {
     const { status, body } = await ask({
       checks: { db: passing },
-      breakers: () => [{ name: 'mail', state: 'open' }],
+      breakers: () => ({ mail: { state: 'open' } }),
     })
     expect([status, body]).toEqual([200, { status: 'warn' }])
   })
@@ -265,4 +263,14 @@ it.each<[string, Partial<HealthOptions>]>([
   ['an empty token in a list', { token: ['x', ''] }],
 ])('throws when built with %s', (_, options) => {
   expect(() => health({ checks: {}, ...options })).toThrow(TypeError)
+})
+
+it('shows every breaker of the isolate unless told otherwise', async () => {
+  const circuit = breaker('mail-of-this-test')
+  expect(circuit.state).toBe('closed')
+  const { body } = await ask({ checks: {} }, '/readyz', TOKEN)
+  expect(body.checks['mail-of-this-test:breaker']).toMatchObject([
+    { status: 'pass', observedValue: 'closed' },
+  ])
+  resetBreakers()
 })
