@@ -2,11 +2,12 @@ import {
   currentWork,
   isBreakwaterError,
   type Reporter,
-  redactText,
   runWork,
   type TraceContext,
+  traceparent,
   workFor,
 } from '../core/index.ts'
+import { redactText } from '../core/redact-text.ts'
 import type { JobsDatabase, JobsTransaction } from './database.ts'
 import { JobTimeout, LeaseLost, PermanentError, RetryLater } from './errors.ts'
 import type { AnyJob } from './job.ts'
@@ -122,23 +123,25 @@ async function failed(consumer: Consumer, def: AnyJob, claimed: Claim, error: un
   if (error instanceof LeaseLost) return 'skipped'
   const failure = describe(error)
   const dead = error instanceof PermanentError || claimed.attempt >= claimed.maxAttempts
-  report(consumer, error, claimed, dead)
-  if (dead) return (await bury(consumer.db, claimed, failure)) ? 'dead' : 'skipped'
+  if (dead) {
+    if (!(await bury(consumer.db, claimed, failure))) return 'skipped'
+    report(consumer, error, claimed, true)
+    return 'dead'
+  }
   const ms =
     error instanceof RetryLater
       ? Math.min(DAY, error.seconds * 1000)
       : backoff(def.retry, claimed.attempt, consumer.random())
+  // Nothing to put back: the lease was lost, or the commit whose answer was lost had happened after all.
   if (!(await postpone(consumer.db, claimed, ms, failure))) return 'skipped'
+  report(consumer, error, claimed, false)
   // A fresh message, so that the queue's own count of retries says nothing about ours. When it cannot be sent, the
   // relay sends it.
   const trace = currentWork()?.trace
   await consumer.queue
-    .send(
-      messageFor(claimed.id, trace && `00-${trace.traceId}-${trace.spanId}-${trace.sampled ? '01' : '00'}`),
-      {
-        delaySeconds: delaySeconds(ms),
-      },
-    )
+    .send(messageFor(claimed.id, trace && traceparent(trace)), {
+      delaySeconds: delaySeconds(ms),
+    })
     .catch(() => {})
   return 'retried'
 }
