@@ -24,7 +24,7 @@ function nonce({ table, chunk }: ChunkPlace): Uint8Array<ArrayBuffer> {
   return bytes
 }
 
-function parameters(place: ChunkPlace): AesGcmParams {
+function parameters(place: ChunkPlace): SubtleCryptoEncryptAlgorithm {
   const { backup, table, name, chunk } = place
   const additionalData = toBytes(JSON.stringify(['breakwater backup v1', backup, table, name, chunk]))
   return { name: 'AES-GCM', iv: nonce(place), additionalData }

@@ -36,7 +36,7 @@ export function checkKey(text: string): void {
   }
 }
 
-function hkdf(salt: Uint8Array<ArrayBuffer>, info: string): HkdfParams {
+function hkdf(salt: Uint8Array<ArrayBuffer>, info: string): SubtleCryptoDeriveKeyAlgorithm {
   return { name: 'HKDF', hash: 'SHA-256', salt, info: toBytes(`breakwater backup v1 ${info}`) }
 }
 
