@@ -17,6 +17,10 @@ const NOISE: readonly RegExp[] = [
   /The latest compatibility date supported by the installed Cloudflare Workers Runtime is/,
   /^╭|^│|^╰/,
   /^\s*(?:\[b\] open|\[d\] open|\[e\] open|\[c\] clear|\[x\] to exit)/,
+  // The local stack fires them itself.
+  /Scheduled Workers are not automatically triggered during local development/,
+  /^\s+To manually trigger a scheduled event, run:|^\s+curl "http:.*\/scheduled/,
+  /^\s+For more details, see https:.*test-cron-triggers-locally/,
   /update available|^Logs were written to/,
 ]
 

@@ -76,7 +76,9 @@ class Stack {
     this.#dir = dir
     this.#secrets = localSecrets(state.at('secrets.json'))
     this.#failed = new Promise((resolve) => {
-      this.#fail = resolve
+      this.#fail = (why) => {
+        if (this.#stopping === undefined) resolve(why)
+      }
     })
   }
 
