@@ -1,6 +1,7 @@
 import type { Context, Env, ErrorHandler, Hono, NotFoundHandler, Schema } from 'hono'
 import { allowedMethods, type RoutedApp } from './allow.ts'
 import { BreakwaterError, isBreakwaterError } from './errors.ts'
+import { notedFault } from './fault.ts'
 import { isNews, problemResponse } from './problem.ts'
 import { complain } from './unit-of-work.ts'
 import { currentWork, type FailureMechanism, type Work } from './work.ts'
@@ -43,8 +44,8 @@ export function problems<E extends Env, S extends Schema, B extends string>(
 /** The `onError` handler of {@link problems}, for an app that wants to install it itself. */
 export function renderProblem<E extends Env>(options: ProblemsOptions = {}): ErrorHandler<E> {
   return async function renderProblem(thrown, c): Promise<Response> {
-    const error = await recognize(thrown, c)
-    const work: Work | undefined = c.get('work') ?? currentWork()
+    const error = notedFault(c) ?? (await recognize(thrown, c))
+    const work = workOf(c)
     if (isNews(error)) report(error, 'handler', work)
     const own = ownResponse(error)
     const headers = takeHeaders(c)
@@ -66,7 +67,7 @@ export function renderNotFound<E extends Env>(
   options: ProblemsOptions = {},
 ): NotFoundHandler<E> {
   return function renderNotFound(c): Response {
-    const work: Work | undefined = c.get('work') ?? currentWork()
+    const work = workOf(c)
     let methods: string[] = []
     try {
       methods = allowedMethods(app, c)
@@ -114,6 +115,11 @@ export function isDevelopment({ development }: ProblemsOptions, env: unknown): b
   } catch {
     return false
   }
+}
+
+/** The unit of work of a request. Where the request context itself fails, only the Hono context still knows it. */
+function workOf(c: Context): Work | undefined {
+  return c.get('work') ?? currentWork()
 }
 
 /** Hands an error to whoever observes the work; to the console when nobody does. */

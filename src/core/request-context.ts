@@ -58,7 +58,12 @@ export function workForRequest(
   })
 }
 
-/** Someone else's unit, in a form whose signal we can abort. */
+/** A unit inside of another: same id, trace and facts, but a deadline and a signal of its own that it can abort. */
+export function deriveWork(c: Context): UnitOfWork {
+  const work: Work | undefined = c.get('work') ?? currentWork()
+  return work ? adopt(work) : workForRequest(c.req.raw, () => executionContext(c))
+}
+
 function adopt(work: Work): UnitOfWork {
   const unit = new UnitOfWork('request', work, {
     id: work.id,

@@ -50,7 +50,7 @@ export function validate<
   return async function validate(c, next): Promise<Response | undefined> {
     // Without this, Hono would validate `{}` in the place of a body it does not recognize.
     if (target === 'json' || target === 'form') requireMediaType(target, c.req.raw)
-    return (await read(c, next)) as Response | undefined
+    return (await read(c as never, next)) as Response | undefined
   }
 }
 

@@ -1,0 +1,17 @@
+import type { Context } from 'hono'
+import type { BreakwaterError } from './errors.ts'
+
+const faults = new WeakMap<Context, BreakwaterError>()
+
+/**
+ * Notes the true reason why a request must fail, where the error itself may be lost on its way: native streams copy the
+ * errors that pass through them, and validators catch every error of reading. The renderer of problems prefers it.
+ */
+export function noteFault(c: Context, fault: BreakwaterError): void {
+  faults.set(c, fault)
+}
+
+/** The fault that was noted for this request. */
+export function notedFault(c: Context): BreakwaterError | undefined {
+  return faults.get(c)
+}

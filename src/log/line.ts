@@ -1,0 +1,45 @@
+import { redact } from '../core/redact.ts'
+
+/** How loud a line is. */
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+/** Fields beside the message. Redacted by key and by shape before they are written. */
+export type LogFields = Readonly<Record<string, unknown>>
+
+/** Takes one finished line of JSON, without its newline. */
+export type LogWriter = (line: string, level: LogLevel) => void
+
+const RANK: Readonly<Record<LogLevel, number>> = { debug: 10, info: 20, warn: 30, error: 40 }
+
+/** Whether a line of this level is written under this threshold. */
+export function isLoud(level: LogLevel, threshold: LogLevel): boolean {
+  return RANK[level] >= RANK[threshold]
+}
+
+/** Writes to the console method of the level, which is what Workers Logs reads. */
+export const writeToConsole: LogWriter = (line, level) => {
+  console[level](line)
+}
+
+// JSON escapes line feeds and the like by itself; these it leaves, and terminals and viewers obey them: C1 controls,
+// line separators, marks that turn the direction of writing.
+const UNSAFE = /[\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g
+
+/** One line of JSON. Nothing in it can begin another line, or steer a terminal. */
+export function toLine(fields: Readonly<Record<string, unknown>>): string {
+  return JSON.stringify(fields).replace(
+    UNSAFE,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}
+
+/** The caller's fields, safe to write; never replacing those of ours. */
+export function safeFields(
+  fields: LogFields | undefined,
+  keys: readonly string[],
+  keepAddresses: boolean,
+): Record<string, unknown> {
+  if (fields === undefined) return {}
+  const safe = redact(fields, { keys, keepAddresses })
+  return typeof safe === 'object' && safe !== null ? (safe as Record<string, unknown>) : { fields: safe }
+}
