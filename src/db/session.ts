@@ -3,7 +3,7 @@ import type { BatchItem, BatchResponse } from 'drizzle-orm/batch'
 import { NoopCache } from 'drizzle-orm/cache/core'
 import type { NeonHttpQueryResultHKT } from 'drizzle-orm/neon-http'
 import { NeonHttpPreparedQuery, NeonHttpSession } from 'drizzle-orm/neon-http'
-import type { PgDialect } from 'drizzle-orm/pg-core'
+import type { PgDialect, PreparedQueryConfig } from 'drizzle-orm/pg-core'
 import { isPostgresError } from './errors.ts'
 import type { Result, Statement, Transport } from './transport.ts'
 
@@ -30,13 +30,13 @@ function unwrap(error: unknown): unknown {
 const SILENT = new NoopLogger()
 const NO_CACHE = new NoopCache()
 
-class Prepared extends NeonHttpPreparedQuery<never> {
+class Prepared extends NeonHttpPreparedQuery<PreparedQueryConfig> {
   /** Whether it was built as a plain select. */
   reads = false
 
-  override async execute(placeholders?: Record<string, unknown>): Promise<never> {
+  override async execute(placeholders?: Record<string, unknown>): Promise<unknown> {
     try {
-      return (await super.execute(placeholders)) as never
+      return await super.execute(placeholders)
     } catch (error) {
       throw unwrap(error)
     }

@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Account } from './account.ts'
 import { type Binaries, MAJOR } from './binaries.ts'
 import { codeOf, PostgresStartError } from './errors.ts'
@@ -94,7 +95,9 @@ export function explainFailure(what: string, output: string, root: string): Post
       `${what}: PostgreSQL's programs do not find their libraries here (they want glibc): ${lastLines(output)}`,
     )
   }
-  return new PostgresStartError(`${what}: ${lastLines(output) || 'it ended without a word'}`)
+  const damaged = /could not (find the database system|open file|read|locate)|checkpoint record|PANIC|corrupt/
+  const hint = damaged.test(output) ? ` ${root} looks damaged: start anew with --reset.` : ''
+  return new PostgresStartError(`${what}: ${lastLines(output) || 'it ended without a word'}.${hint}`)
 }
 
 /** What matters of a server's last words. */
@@ -229,12 +232,19 @@ export async function renewPasswords(
   return passwords
 }
 
-/** Removes what interrupted beginnings left. */
-export function removeHalfMade(paths: Paths): void {
+/** Removes what interrupted beginnings left. Their programs may be writing for another moment. */
+export async function removeHalfMade(paths: Paths): Promise<void> {
   for (const name of readdirSync(paths.root)) {
     const pid = /^making-(\d+)-/.exec(name)?.[1]
-    if (pid !== undefined && !isAlive(Number(pid))) {
-      rmSync(join(paths.root, name), { recursive: true, force: true })
+    if (pid === undefined || isAlive(Number(pid))) continue
+    const path = join(paths.root, name)
+    for (let left = 10; left > 0 && existsSync(path); left--) {
+      try {
+        rmSync(path, { recursive: true, force: true })
+      } catch (error) {
+        if (codeOf(error) !== 'ENOTEMPTY') throw error
+      }
+      if (existsSync(path)) await sleep(100)
     }
   }
 }

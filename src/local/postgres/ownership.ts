@@ -1,16 +1,18 @@
-import { lchownSync, readdirSync, statSync } from 'node:fs'
+import { chmodSync, lchownSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Account } from './account.ts'
 
-/** Whether a path belongs to root, which the server cannot use. */
-export function ownedByRoot(path: string): boolean {
-  return statSync(path).uid === 0
-}
-
-/** Gives a folder and all that is in it to a user. */
-export function chownTree(path: string, account: Account): void {
-  lchownSync(path, account.uid, account.gid)
-  for (const entry of readdirSync(path, { withFileTypes: true, recursive: true })) {
-    lchownSync(join(entry.parentPath, entry.name), account.uid, account.gid)
+/**
+ * Gives a data folder that a copy has left with root, or open to others, to the user the server runs as: Postgres
+ * refuses both.
+ */
+export function makeUsable(data: string, account: Account | undefined): void {
+  const { uid, mode } = statSync(data)
+  if (account !== undefined && uid === 0) {
+    lchownSync(data, account.uid, account.gid)
+    for (const entry of readdirSync(data, { withFileTypes: true, recursive: true })) {
+      lchownSync(join(entry.parentPath, entry.name), account.uid, account.gid)
+    }
   }
+  if (process.platform !== 'win32' && (mode & 0o077) !== 0) chmodSync(data, 0o700)
 }

@@ -14,7 +14,7 @@ import {
 } from './cluster.ts'
 import { codeOf, PostgresStartError } from './errors.ts'
 import { claim, clearLeftovers } from './leftover.ts'
-import { chownTree, ownedByRoot } from './ownership.ts'
+import { makeUsable } from './ownership.ts'
 import { runServer, type ServerProcess } from './server-process.ts'
 
 /** Options of {@link startPostgres}. */
@@ -109,9 +109,9 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalPost
     rmSync(paths.passwords, { force: true })
   }
   if (wanted !== 0 && (await probe(wanted)) === undefined) throw portTaken(wanted)
-  removeHalfMade(paths)
+  await removeHalfMade(paths)
   const existing = hasCluster(paths)
-  if (existing && account !== undefined && ownedByRoot(paths.data)) chownTree(paths.data, account)
+  if (existing) makeUsable(paths.data, account)
   const passwords = existing
     ? (readPasswords(paths) ?? (await renewPasswords(paths, binaries, account)))
     : await createCluster(paths, binaries, account)

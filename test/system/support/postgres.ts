@@ -45,8 +45,8 @@ function freshFolder(): string {
   return mkdtempSync(join(tmpdir(), 'breakwater-test-'))
 }
 
-/** Setting up a cluster takes half a second; copying one a tenth. */
-async function template(): Promise<string> {
+/** A state folder to copy: setting one up takes half a second, copying it a tenth. */
+export async function clusterTemplate(): Promise<string> {
   if (existsSync(join(TEMPLATE, 'data', 'PG_VERSION'))) return TEMPLATE
   const made = freshFolder()
   await (await startPostgres({ dataDir: made, durable: false })).stop()
@@ -60,7 +60,7 @@ async function template(): Promise<string> {
 }
 
 async function start(): Promise<Server> {
-  const from = await template()
+  const from = await clusterTemplate()
   const root = freshFolder()
   execFileSync('cp', ['-a', `${from}/.`, root])
   const postgres = await startPostgres({ dataDir: root, durable: false })
