@@ -3,4 +3,6 @@ import type { CommandModule } from './command.ts'
 /** Every command, loaded when it is asked for. Help shows them in this order. */
 export const commands: Readonly<Record<string, () => Promise<CommandModule>>> = {
   dev: () => import('./dev.ts'),
+  env: () => import('./env.ts'),
+  doctor: () => import('./doctor.ts'),
 }

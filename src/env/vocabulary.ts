@@ -140,10 +140,13 @@ export type Secret<Output> = Omit<Variable<Output>, 'default'>
 
 const isShort = (value: string, bytes: number): boolean => new TextEncoder().encode(value).length < bytes
 
+const leastLength = ({ minBytes }: SecretOptions): string =>
+  minBytes ? `${minBytes} bytes or more` : '32 bytes or more in production'
+
 /** One secret: a provider's key, a token. For one that signs or encrypts, see {@link rotatingSecret}. */
 export function secret(options: SecretOptions = {}): Secret<string> {
   const { minBytes = 1 } = options
-  return textual('secret', `a secret of ${minBytes} bytes or more`, { ...options, secret: true }, (value) =>
+  return textual('secret', `a secret of ${leastLength(options)}`, { ...options, secret: true }, (value) =>
     isShort(value, minBytes) ? undefined : value,
   )
 }
@@ -157,7 +160,7 @@ export function secret(options: SecretOptions = {}): Secret<string> {
  */
 export function rotatingSecret(options: SecretOptions = {}): Secret<readonly [string, ...string[]]> {
   const { minBytes = 1 } = options
-  const expected = `different secrets of ${minBytes} bytes or more, newest first, with commas between`
+  const expected = `different secrets of ${leastLength(options)}, newest first, with commas between`
   return textual('rotatingSecret', expected, { ...options, secret: true }, (value) => {
     const list = splitSecrets(value) as [string, ...string[]]
     return new Set(list).size < list.length || list.some((part) => isShort(part, minBytes)) ? undefined : list

@@ -25,7 +25,7 @@ export interface HealthCheck {
    * Asks the dependency. Returning is passing, throwing is failing.
    * @param signal Aborted at the deadline: hand it on where that is possible. What comes later counts no more.
    */
-  run(signal: AbortSignal, c: Context): Promise<Observation | undefined> | Promise<void>
+  run(signal: AbortSignal, c: Context): Promise<Observation | undefined>
 }
 
 /** What came of one check. */
@@ -67,7 +67,7 @@ export async function runChecks(
     const base = () => ({ name, critical, componentType, duration: Date.now() - start })
     try {
       // Within the try, so that a check that throws before its first await fails alone.
-      const answer = check.run(controller.signal, c) as Promise<Observation | undefined>
+      const answer = check.run(controller.signal, c)
       answer.catch(() => {})
       const outcome = await Promise.race([answer, late])
       if (outcome === LATE) return { ...base(), status: 'fail', output: `no answer within ${deadline} ms` }

@@ -1,0 +1,91 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Project } from './check.ts'
+import { liveSite } from './live.ts'
+import { DEFAULT_SCHEMA, loadDefinition, SchemaError } from './schema.ts'
+import { readWrangler } from './wrangler.ts'
+
+/** What the doctor is asked to look at. */
+export interface ProjectOptions {
+  /** The project's folder. Default: the current one. */
+  readonly root?: string
+  /**
+   * The environment of wrangler.toml. Default: `production` where there is one of that name, else the top level.
+   */
+  readonly environment?: string
+  /** Where the Worker is deployed; without it nothing is asked over the network. */
+  readonly url?: string
+  /** The module that declares the environment. Default `worker/env.ts`, where there is one. */
+  readonly schema?: string
+}
+
+/** The options make no sense for this project; the message says why. */
+export class ProjectError extends Error {
+  override readonly name = 'ProjectError'
+}
+
+/**
+ * Reads what checks look at.
+ * @throws ProjectError when an environment, a schema or a URL that was asked for cannot be had.
+ */
+export async function readProject(options: ProjectOptions = {}): Promise<Project> {
+  const { root = process.cwd(), url } = options
+  const wrangler = readWrangler(root)
+  if (options.environment !== undefined && !wrangler?.environments.includes(options.environment)) {
+    throw new ProjectError(
+      `${wrangler?.file ?? 'wrangler.toml'} has no [env.${options.environment}]; it has ${wrangler?.environments.join(', ') || 'none'}`,
+    )
+  }
+  const hasProduction = wrangler?.environments.includes('production')
+  const environment = options.environment ?? (hasProduction ? 'production' : undefined)
+
+  let definition: Project['definition'] = `there is no ${DEFAULT_SCHEMA}; name the schema with --schema`
+  if (options.schema !== undefined || existsSync(join(root, DEFAULT_SCHEMA))) {
+    try {
+      definition = await loadDefinition(root, options.schema)
+    } catch (error) {
+      throw error instanceof SchemaError ? new ProjectError(error.message) : error
+    }
+  }
+  let site: Project['site'] = 'give the address of the deployed Worker with --url'
+  if (url !== undefined) {
+    try {
+      site = liveSite(url)
+    } catch (error) {
+      throw new ProjectError(error instanceof Error ? error.message : String(error))
+    }
+  }
+  return {
+    root,
+    environment,
+    wrangler: wrangler ?? 'there is no wrangler.toml, wrangler.json or wrangler.jsonc',
+    definition,
+    site,
+    now: Date.now(),
+    git(...args) {
+      const { status, stdout, error } = spawnSync('git', args, { cwd: root, encoding: 'utf8' })
+      return error || status === null ? undefined : { code: status, stdout }
+    },
+  }
+}
+
+/**
+ * Ids that package.json silences: `"breakwater": { "doctor": { "silence": ["HTTP-20"] } }`.
+ * @throws ProjectError when it is not a list of texts.
+ */
+export function readSilence(root: string = process.cwd()): readonly string[] {
+  const path = join(root, 'package.json')
+  if (!existsSync(path)) return []
+  let silence: unknown
+  try {
+    silence = JSON.parse(readFileSync(path, 'utf8'))?.breakwater?.doctor?.silence
+  } catch {
+    throw new ProjectError('package.json cannot be parsed')
+  }
+  if (silence === undefined) return []
+  if (!Array.isArray(silence) || !silence.every((id) => typeof id === 'string')) {
+    throw new ProjectError('breakwater.doctor.silence in package.json must be a list of check ids')
+  }
+  return silence
+}

@@ -1,0 +1,87 @@
+import { existsSync } from 'node:fs'
+import * as module from 'node:module'
+import { extname, relative, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { AnyEnvDefinition } from './check.ts'
+
+/** Where a project declares its environment unless it says otherwise. */
+export const DEFAULT_SCHEMA = 'worker/env.ts'
+
+/** The environment of a project could not be read; the message says why and what to do. */
+export class SchemaError extends Error {
+  override readonly name = 'SchemaError'
+}
+
+function isDefinition(value: unknown): value is AnyEnvDefinition {
+  const { load, check, vars } = (value ?? {}) as Partial<AnyEnvDefinition>
+  return typeof load === 'function' && typeof check === 'function' && typeof vars === 'object'
+}
+
+/**
+ * Imports the module that declares a project's environment, and finds the definition among its exports.
+ * The module runs here, on Node, so it must import nothing of the Workers runtime.
+ *
+ * @param root The project's folder.
+ * @param path The module, relative to it.
+ * @throws SchemaError
+ */
+export async function loadDefinition(root: string, path: string = DEFAULT_SCHEMA): Promise<AnyEnvDefinition> {
+  const file = resolve(root, path)
+  const shown = relative(root, file)
+  if (!existsSync(file)) {
+    throw new SchemaError(`${shown} does not exist: name the module that calls defineEnv with --schema`)
+  }
+  const hooks = registerResolver()
+  let exports: Record<string, unknown>
+  try {
+    exports = (await import(pathToFileURL(file).href)) as Record<string, unknown>
+  } catch (error) {
+    throw new SchemaError(`${shown} cannot be imported: ${error instanceof Error ? error.message : error}`)
+  } finally {
+    hooks?.deregister()
+  }
+  const found = Object.values(exports).filter(isDefinition)
+  const [definition] = new Set(found)
+  if (definition === undefined) throw new SchemaError(`${shown} exports nothing that defineEnv made`)
+  if (new Set(found).size > 1) throw new SchemaError(`${shown} exports more than one environment`)
+  return definition
+}
+
+/**
+ * Projects are written for bundlers, so Node needs help: relative imports without an ending, and this package
+ * by its name, which is this very copy.
+ */
+function registerResolver(): { deregister(): void } | undefined {
+  const { registerHooks } = module as Partial<typeof module>
+  const own = /^breakwater(?:\/(.+))?$/
+  const ending = extname(import.meta.url)
+  return registerHooks?.({
+    resolve(specifier, context, next) {
+      if (specifier.startsWith('cloudflare:')) {
+        throw new Error(
+          `it imports ${specifier}, which only Workers have; declare the environment in a module of its own`,
+        )
+      }
+      const subpath = own.exec(specifier)
+      if (subpath) {
+        const target = subpath[1] === undefined ? 'index' : `${subpath[1]}/index`
+        return next(new URL(`../${target}${ending}`, import.meta.url).href, context)
+      }
+      try {
+        return next(specifier, context)
+      } catch (error) {
+        if (!/^\.{0,2}\//.test(specifier)) throw error
+        for (const candidate of [
+          `${specifier}.ts`,
+          `${specifier}/index.ts`,
+          specifier.replace(/\.js$/, '.ts'),
+        ]) {
+          try {
+            return next(candidate, context)
+          } catch {}
+        }
+        throw error
+      }
+    },
+  })
+}
