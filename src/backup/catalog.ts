@@ -111,7 +111,7 @@ export async function readNotCovered(query: Query): Promise<string[]> {
 export async function readSchema(query: Query): Promise<Record<string, string>> {
   const rows = await query(`
     select 'column ' || n.nspname || '.' || c.relname || '.' || a.attname as name,
-      pg_catalog.format_type(a.atttypid, a.atttypmod) || ' ' || a.attnotnull || a.attidentity || a.attgenerated
+      pg_catalog.format_type(a.atttypid, a.atttypmod) || ' ' || a.attnotnull::text || a.attidentity::text || a.attgenerated::text
         || coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid), '') as definition
     from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid
       join pg_catalog.pg_namespace n on n.oid = c.relnamespace
@@ -132,7 +132,7 @@ export async function readSchema(query: Query): Promise<Record<string, string>> 
         where i.indexrelid = c.oid and ${OURS('pg_class', 't.oid', 'n')})
     union all
     select 'trigger ' || n.nspname || '.' || c.relname || '.' || t.tgname,
-      pg_catalog.pg_get_triggerdef(t.oid) || t.tgenabled
+      pg_catalog.pg_get_triggerdef(t.oid) || t.tgenabled::text
     from pg_catalog.pg_trigger t join pg_catalog.pg_class c on c.oid = t.tgrelid
       join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where not t.tgisinternal and ${OURS('pg_class', 'c.oid', 'n')}

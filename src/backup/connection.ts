@@ -1,5 +1,6 @@
 import { Client } from '@neondatabase/serverless'
 import { addressOf } from '../db/endpoint.ts'
+import { Blocks } from './blocks.ts'
 import type { Query } from './catalog.ts'
 import { BackupError } from './errors.ts'
 
@@ -16,7 +17,7 @@ class CopyOut {
   readonly done: Promise<Uint8Array[]>
   readonly #text: string
   readonly #maxBytes: number
-  readonly #pieces: Uint8Array[] = []
+  readonly #blocks: Blocks = new Blocks()
   #bytes = 0
   #resolve: (pieces: Uint8Array[]) => void = () => {}
   #reject: (error: unknown) => void = () => {}
@@ -39,10 +40,10 @@ class CopyOut {
     this.#bytes += message.chunk.length
     // There is no way to tell the other side to wait: past the limit, let go of everything rather than of the isolate.
     if (this.#bytes > this.#maxBytes) {
-      this.#pieces.length = 0
+      this.#blocks.clear()
       return
     }
-    this.#pieces.push(message.chunk)
+    this.#blocks.add(message.chunk)
   }
 
   handleError(error: unknown): void {
@@ -52,7 +53,7 @@ class CopyOut {
   handleReadyForQuery(): void {
     if (this.#bytes > this.#maxBytes) {
       this.#reject(new BackupError('range-too-large', `A range of rows came to ${this.#bytes} bytes.`))
-    } else this.#resolve(this.#pieces)
+    } else this.#resolve(this.#blocks.take())
   }
 
   handleRowDescription(): void {}

@@ -6,7 +6,7 @@ import type pg from 'pg'
 interface Wire {
   readonly stream: Socket
   query(text: string): void
-  sendCopyFromChunk(chunk: Uint8Array): void
+  sendCopyFromChunk(chunk: Buffer): void
   endCopyFrom(): void
   sendCopyFail(message: string): void
 }
@@ -48,7 +48,7 @@ class CopyIn {
     const { signal } = this.#failed
     for await (const chunk of this.#source) {
       signal.throwIfAborted()
-      connection.sendCopyFromChunk(chunk)
+      connection.sendCopyFromChunk(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))
       if (connection.stream.writableNeedDrain) await once(connection.stream, 'drain', { signal })
     }
     connection.endCopyFrom()
