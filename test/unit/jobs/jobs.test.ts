@@ -49,7 +49,11 @@ describe('messages', () => {
   })
 
   it('of others are not taken for ours', () => {
-    fc.assert(fc.property(fc.anything(), (body) => expect(readMessage(body)).toBeUndefined()))
+    fc.assert(
+      fc.property(fc.anything(), (body) => {
+        expect(readMessage(body)).toBeUndefined()
+      }),
+    )
   })
 })
 
