@@ -65,16 +65,17 @@ export function internalsOf(source: AuthSource, c: Context): AuthInternals {
  */
 export function createAuth(options: AuthOptions): Auth {
   const config = resolveConfig(options)
-  // By request: whoever mounts session() twice, or starts it early, asks once.
-  const asked = new WeakMap<Request, Promise<Identification | undefined>>()
+  // By context, since middleware may replace the raw request: whoever mounts session() twice, or starts it
+  // early, asks once.
+  const asked = new WeakMap<Context, Promise<Identification | undefined>>()
 
   const once = (c: Context): Promise<Identification | undefined> => {
-    const earlier = asked.get(c.req.raw)
+    const earlier = asked.get(c)
     if (earlier !== undefined) return earlier
     const answer = identify(config, presentedCookies(c, config), (promise) => runLater(c, promise))
     // Started early and never awaited, a failure must not count as unhandled; whoever awaits still gets it.
     answer.catch(() => {})
-    asked.set(c.req.raw, answer)
+    asked.set(c, answer)
     return answer
   }
 
