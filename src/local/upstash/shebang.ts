@@ -25,8 +25,8 @@ export function readShebang(source: string): Shebang {
   if (!source.startsWith('#!')) return { body: source, readOnly: false, portable: source }
   const end = source.indexOf('\n')
   if (end < 0) throw new CommandError('ERR Invalid script shebang')
-  const [engine, ...words] = source.slice(2, end).trim().split(/\s+/)
-  if (engine !== 'lua') throw new CommandError(`ERR Unexpected engine in script shebang: ${engine}`)
+  const [engine, ...words] = source.slice(0, end).trim().split(/\s+/)
+  if (engine !== '#!lua') throw new CommandError(`ERR Unexpected engine in script shebang: ${engine}`)
   const flags: string[] = []
   for (const word of words) {
     if (!word.startsWith('flags=')) throw new CommandError(`ERR Unknown lua shebang option: ${word}`)

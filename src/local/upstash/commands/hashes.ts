@@ -93,7 +93,7 @@ export const hashes: CommandTable = {
     const current = view(keys, key).get(field) ?? '0'
     if (!isExtended(current)) throw new CommandError('ERR hash value is not a float')
     const sum = infinite ? undefined : addExtended(current, by)
-    if (sum === undefined) throw new CommandError(ERRORS.notANumber)
+    if (sum === undefined) throw new CommandError('ERR value is NaN or Infinity')
     put(keys, key, [[field, sum]])
     return sum
   }),

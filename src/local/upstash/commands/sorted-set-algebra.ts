@@ -73,7 +73,10 @@ function combine(operation: Operation, maps: Map<string, number>[], options: Opt
       return score === undefined ? [] : [weigh(score, weight)]
     })
     if (operation === 'inter' && parts.length < maps.length) continue
-    result.set(member, parts.reduce(options.aggregate))
+    result.set(
+      member,
+      parts.reduce((a, b) => options.aggregate(a, b)),
+    )
   }
   return result
 }

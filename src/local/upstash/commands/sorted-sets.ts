@@ -37,7 +37,7 @@ function add(keys: Keyspace, args: string[], implied?: 'incr'): Reply {
   if (flags.incr && rest.length > 2) {
     throw new CommandError('ERR INCR option supports a single increment-element pair')
   }
-  const scored = [...pairs(rest)].map(([score, member]) => ({ score: double(score), member }))
+  const scored = [...pairs(rest)].map(([score, member]) => ({ score: double(score) + 0, member }))
   if (flags.xx && !keys.get('zset', key)) return flags.incr ? null : 0
   const set = keys.open('zset', key)
   let added = 0

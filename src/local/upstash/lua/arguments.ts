@@ -30,6 +30,12 @@ export class Arguments {
     return this.list[index]
   }
 
+  /** The index itself, when there is such an argument. */
+  required(index: number): number {
+    if (index >= this.list.length) throw this.bad(index, 'no value')
+    return index
+  }
+
   table(index: number): LuaTable {
     const value = this.list[index]
     if (!(value instanceof LuaTable)) throw this.#expected(index, 'table')

@@ -1,7 +1,7 @@
 import { type Arguments, library } from './arguments.ts'
 import { compile } from './compiler.ts'
 import { stringToNumber } from './numerals.ts'
-import { isTrue, type Runtime } from './runtime.ts'
+import { isTrue, NATIVE, type Runtime } from './runtime.ts'
 import { LuaError, type LuaFunction, LuaTable, type LuaValue, typeOf } from './values.ts'
 
 function convert(args: Arguments): LuaValue[] {
@@ -27,13 +27,10 @@ function raise(runtime: Runtime, args: Arguments): LuaValue[] {
   const value = args.list[0]
   const level = args.integer(1, 1)
   // Level 1 is the line of this call; level 2 that of the call to the function it stands in.
-  const line = level === 1 ? runtime.line : runtime.callers.at(-level)
-  throw new LuaError(
-    typeof value === 'string' && level > 0 && line !== undefined
-      ? `${runtime.chunk}:${line}: ${value}`
-      : value,
-    runtime.line,
-  )
+  const line = level > 0 ? runtime.callers.at(-level) : undefined
+  const isText = typeof value === 'string' || typeof value === 'number'
+  if (!isText || line === undefined || line === NATIVE) throw new LuaError(value, runtime.line)
+  throw new LuaError(`${runtime.chunk}:${line}: ${runtime.toText(value)}`, runtime.line)
 }
 
 function iterate(args: Arguments): LuaValue[] {
@@ -67,7 +64,7 @@ export function baseLibrary(runtime: Runtime, globals: LuaTable): LuaTable {
   return library(runtime, {
     assert: (args) => {
       if (isTrue(args.any(0))) return [...args.list]
-      throw new LuaError(args.list.length > 1 ? args.list[1] : 'assertion failed!', runtime.line)
+      throw runtime.error(args.text(1, 'assertion failed!'))
     },
     collectgarbage: () => [0],
     error: (args) => raise(runtime, args),
@@ -78,7 +75,7 @@ export function baseLibrary(runtime: Runtime, globals: LuaTable): LuaTable {
     ipairs: iterate,
     loadstring: (args) => {
       try {
-        return [compile(args.text(0), runtime.chunk, runtime, globals)]
+        return [compile(args.text(0), runtime, globals)]
       } catch (error) {
         if (error instanceof LuaError) return [undefined, error.value]
         throw error
@@ -87,13 +84,17 @@ export function baseLibrary(runtime: Runtime, globals: LuaTable): LuaTable {
     next: (args) => next([args.table(0), args.list[1]]),
     pairs: (args) => [next, args.table(0), undefined],
     pcall: (args) => {
-      const outcome = runtime.protect(() => runtime.call(args.any(0), args.list.slice(1), runtime.line))
-      return outcome.ok ? [true, ...outcome.values] : [false, outcome.error.value]
+      const outcome = runtime.protect(() => runtime.call(args.any(0), args.list.slice(1), NATIVE))
+      if (outcome.ok) return [true, ...outcome.values]
+      // Redis hands on the text of its own errors, as it did before they were tables.
+      const { value } = outcome.error
+      const text = value instanceof LuaTable ? value.get('err') : undefined
+      return [false, typeof text === 'string' ? text : value]
     },
     xpcall: (args) => {
-      const outcome = runtime.protect(() => runtime.call(args.any(0), [], runtime.line))
+      const outcome = runtime.protect(() => runtime.call(args.any(0), [], NATIVE))
       if (outcome.ok) return [true, ...outcome.values]
-      return [false, ...runtime.call(args.list[1], [outcome.error.value], runtime.line)]
+      return [false, ...runtime.call(args.list[1], [outcome.error.value], NATIVE)]
     },
     rawequal: (args) => [args.any(0) === args.any(1)],
     rawget: (args) => [args.table(0).get(args.any(1))],
@@ -114,13 +115,13 @@ export function baseLibrary(runtime: Runtime, globals: LuaTable): LuaTable {
     },
     setmetatable: (args) => {
       const table = args.table(0)
+      if (table.locked) throw runtime.error('Attempt to modify a readonly table', NATIVE)
       const metatable = args.list[1]
       if (!(metatable === undefined || metatable instanceof LuaTable))
         throw args.bad(1, 'nil or table expected')
       if (table.metatable?.get('__metatable') !== undefined) {
         throw runtime.error('cannot change a protected metatable')
       }
-      if (table.locked) throw runtime.error('Attempt to modify a readonly table')
       table.metatable = metatable
       return [table]
     },

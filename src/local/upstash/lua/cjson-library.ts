@@ -2,7 +2,7 @@ import { fromBinary, toBinary } from '../binary.ts'
 import { library } from './arguments.ts'
 import { formatG } from './numerals.ts'
 import type { Runtime } from './runtime.ts'
-import { LuaError, LuaTable, type LuaValue, typeOf, Userdata } from './values.ts'
+import { LuaTable, type LuaValue, typeOf, Userdata } from './values.ts'
 
 /** What JSON's null is in a script. */
 export const NULL: Userdata = new Userdata('null')
@@ -40,7 +40,7 @@ function arrayLength(runtime: Runtime, table: LuaTable): number {
   }
   // Twice as many holes as items, and beyond ten: refused, as it would mostly print null.
   if (most > 10 && most > items * 2) {
-    throw new LuaError('Cannot serialise table: excessively sparse array', runtime.line)
+    throw runtime.error('Cannot serialise table: excessively sparse array')
   }
   return most
 }
@@ -52,15 +52,15 @@ function encode(runtime: Runtime, value: LuaValue, depth: number): string {
   if (typeof value === 'string') return quote(value)
   if (typeof value === 'number') {
     if (!Number.isFinite(value)) {
-      throw new LuaError('Cannot serialise number: must not be NaN or Inf', runtime.line)
+      throw runtime.error('Cannot serialise number: must not be NaN or Inf')
     }
     return formatG(value, 14)
   }
   if (!(value instanceof LuaTable)) {
-    throw new LuaError(`Cannot serialise ${typeOf(value)}: type not supported`, runtime.line)
+    throw runtime.error(`Cannot serialise ${typeOf(value)}: type not supported`)
   }
   if (depth >= MAX_DEPTH) {
-    throw new LuaError(`Cannot serialise, excessive depth (${depth + 1})`, runtime.line)
+    throw runtime.error(`Cannot serialise, excessive depth (${depth + 1})`)
   }
   const length = arrayLength(runtime, value)
   const parts: string[] = []
@@ -71,7 +71,7 @@ function encode(runtime: Runtime, value: LuaValue, depth: number): string {
   for (let pair = value.next(undefined); pair; pair = value.next(pair[0])) {
     const [key, item] = pair
     if (typeof key !== 'string' && typeof key !== 'number') {
-      throw new LuaError('Cannot serialise table: table key must be a number or string', runtime.line)
+      throw runtime.error('Cannot serialise table: table key must be a number or string')
     }
     parts.push(
       `${quote(typeof key === 'number' ? formatG(key, 14) : key)}:${encode(runtime, item, depth + 1)}`,
@@ -100,7 +100,7 @@ export function cjsonLibrary(runtime: Runtime): LuaTable {
       try {
         return [toLua(JSON.parse(fromBinary(text)))]
       } catch {
-        throw new LuaError('Expected value but found invalid token at character 1', runtime.line)
+        throw runtime.error('Expected value but found invalid token at character 1')
       }
     },
   })

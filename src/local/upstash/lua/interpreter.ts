@@ -69,7 +69,7 @@ export class Interpreter {
 
   /** Compiles a script. Throws LuaError. */
   compile(source: string): LuaFunction {
-    return compile(source, this.#runtime.chunk, this.#runtime, this.#globals)
+    return compile(source, this.#runtime, this.#globals)
   }
 
   /** Runs a compiled script with its keys and arguments. */

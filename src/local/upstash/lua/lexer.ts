@@ -123,8 +123,8 @@ export function tokenize(source: string, chunk: string): Token[] {
       at += text.length
       push(KEYWORDS.has(text) ? text : 'name', text, text)
     } else {
-      const symbol = match(SYMBOLS)?.[0]
-      if (symbol === undefined) throw syntaxError(chunk, line, 'unexpected symbol', char)
+      // A character that begins nothing is a word of its own: the parser says what it expected instead.
+      const symbol = match(SYMBOLS)?.[0] ?? char
       at += symbol.length
       push(symbol, symbol, symbol)
     }

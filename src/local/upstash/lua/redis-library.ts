@@ -46,10 +46,10 @@ function oneLine(text: string): string {
   return text.replace(/[\r\n]/g, ' ')
 }
 
-/** `redis.error_reply`: a text without a leading `-CODE` gets the code ERR. */
+/** `redis.error_reply`: a text of one word gets the code ERR; otherwise its first word is the code. */
 function errorReply(text: string): LuaTable {
-  if (!text.startsWith('-')) return recordOf({ err: `ERR ${text}` })
-  return recordOf({ err: text.includes(' ') ? text.slice(1) : `ERR ${text.slice(1)}` })
+  const message = text.startsWith('-') ? text.slice(1) : text
+  return recordOf({ err: message.includes(' ') ? message : `ERR ${message}` })
 }
 
 /** The `redis` library. */
@@ -70,7 +70,7 @@ export function redisLibrary(runtime: Runtime, call: ScriptCall): LuaTable {
   const single = (make: (text: string) => LuaTable) => (list: LuaValue[]) => {
     const [text] = list
     if (list.length !== 1 || typeof text !== 'string')
-      return [errorReply('wrong number or type of arguments')]
+      return [errorReply('ERR wrong number or type of arguments')]
     return [make(text)]
   }
   const table = recordOf({
@@ -83,7 +83,7 @@ export function redisLibrary(runtime: Runtime, call: ScriptCall): LuaTable {
     error_reply: single(errorReply),
     status_reply: single((text) => recordOf({ ok: text })),
     sha1hex: (list) => {
-      if (list.length !== 1) throw new LuaError(errorReply('wrong number of arguments'), runtime.line)
+      if (list.length !== 1) throw new LuaError(errorReply('ERR wrong number of arguments'), runtime.line)
       return [sha1(runtime.toText(list[0]))]
     },
     log: () => [],

@@ -4,6 +4,9 @@ import { BudgetExceeded, LuaError, type LuaFunction, LuaTable, type LuaValue, ty
 const MAX_DEPTH = 190
 const CLOCK_EVERY = 8192
 
+/** The line of an operation inside a library function: its errors name no position. */
+export const NATIVE = -1
+
 /** Arithmetic operators by their metamethod. */
 export type Arithmetic = '__add' | '__sub' | '__mul' | '__div' | '__mod' | '__pow' | '__unm'
 
@@ -66,8 +69,9 @@ export class Runtime {
     }
   }
 
-  /** An error with the position of `line`. */
+  /** An error with the position of `line`; without one when that is {@link NATIVE}. */
   error(message: string, line: number = this.line): LuaError {
+    if (line === NATIVE) return new LuaError(message, this.line)
     return new LuaError(`${this.chunk}:${line}: ${message}`, line)
   }
 
@@ -89,10 +93,11 @@ export class Runtime {
     this.charge()
     if (this.callers.length >= MAX_DEPTH) throw this.error('stack overflow', line)
     this.callers.push(line)
-    this.line = line
+    const at = line === NATIVE ? this.line : line
+    this.line = at
     const result = (target as LuaFunction)(list)
     this.callers.pop()
-    this.line = line
+    this.line = at
     return result
   }
 
@@ -158,7 +163,7 @@ export class Runtime {
     throw this.error('loop in settable', line)
   }
 
-  rawSet(table: LuaTable, key: LuaValue, value: LuaValue, line: number = this.line): void {
+  rawSet(table: LuaTable, key: LuaValue, value: LuaValue, line: number = NATIVE): void {
     if (table.locked) throw this.error('Attempt to modify a readonly table', line)
     if (key === undefined) throw this.error('table index is nil', line)
     if (typeof key === 'number' && Number.isNaN(key)) throw this.error('table index is NaN', line)
@@ -249,7 +254,7 @@ export class Runtime {
   toText(value: LuaValue): string {
     const meta = this.metamethod(value, '__tostring')
     if (meta !== undefined) {
-      const text = this.call(meta, [value], this.line)[0]
+      const text = this.call(meta, [value], NATIVE)[0]
       if (typeof text !== 'string') throw this.error("'tostring' must return a string to 'print'")
       return text
     }

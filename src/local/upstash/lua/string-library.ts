@@ -1,7 +1,7 @@
 import { type Arguments, library } from './arguments.ts'
 import { format } from './format.ts'
 import { Matcher } from './patterns.ts'
-import type { Runtime } from './runtime.ts'
+import { NATIVE, type Runtime } from './runtime.ts'
 import { LuaError, LuaTable, type LuaValue } from './values.ts'
 
 const MAX_STRING = 64 * 1024 * 1024
@@ -69,8 +69,8 @@ function replaced(
   captures: LuaValue[],
 ): string {
   let value: LuaValue
-  if (typeof replacement === 'function') value = runtime.call(replacement, captures, runtime.line)[0]
-  else if (replacement instanceof LuaTable) value = runtime.index(replacement, captures[0], runtime.line)
+  if (typeof replacement === 'function') value = runtime.call(replacement, captures, NATIVE)[0]
+  else if (replacement instanceof LuaTable) value = runtime.index(replacement, captures[0], NATIVE)
   else {
     return args.text(2).replace(/%(.?)/gs, (_, char: string) => {
       if (!/^\d$/.test(char)) return char
@@ -146,8 +146,8 @@ export function stringLibrary(runtime: Runtime): LuaTable {
       let next = 1
       return [
         format(args.text(0), {
-          number: () => args.number(next++),
-          text: () => args.text(next++),
+          number: () => args.number(args.required(next++)),
+          text: () => args.text(args.required(next++)),
           fail: (message) => runtime.error(message),
         }),
       ]

@@ -1,5 +1,5 @@
 import { type Arguments, library } from './arguments.ts'
-import { isTrue, type Runtime } from './runtime.ts'
+import { isTrue, NATIVE, type Runtime } from './runtime.ts'
 import { type LuaTable, type LuaValue, typeOf } from './values.ts'
 
 function concat(runtime: Runtime, args: Arguments): LuaValue[] {
@@ -55,7 +55,7 @@ function sort(runtime: Runtime, args: Arguments): LuaValue[] {
   const table = args.table(0)
   const by = args.list[1]
   const before = (a: LuaValue, b: LuaValue): boolean =>
-    by === undefined ? runtime.less(a, b, runtime.line) : isTrue(runtime.call(by, [a, b], runtime.line)[0])
+    by === undefined ? runtime.less(a, b, NATIVE) : isTrue(runtime.call(by, [a, b], NATIVE)[0])
   const values: LuaValue[] = []
   for (let i = 1; i <= table.length; i++) values.push(table.get(i))
   values.sort((a, b) => {
@@ -88,7 +88,7 @@ export function tableLibrary(runtime: Runtime): LuaTable {
     foreachi: (args) => {
       const table = args.table(0)
       for (let i = 1; i <= table.length; i++) {
-        const result = runtime.call(args.list[1], [i, table.get(i)], runtime.line)
+        const result = runtime.call(args.list[1], [i, table.get(i)], NATIVE)
         if (result[0] !== undefined) return [result[0]]
       }
       return []
