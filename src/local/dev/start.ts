@@ -237,9 +237,14 @@ class Stack {
     }
     await this.#step(
       'migrations',
-      () => migrate({ url: database, folder: migrations }),
+      () => migrate({ url: database, folder: migrations }).catch((error) => this.#suggestReset(error)),
       ({ applied, total }) => (applied === 0 ? `${total}, none new` : `${applied} applied`),
     )
+  }
+
+  #suggestReset(error: unknown): never {
+    if (!(error instanceof MigrationError) || this.#postgres === undefined) throw error
+    throw new LocalError(`${error.message} If the local data may go, start once with --reset.`)
   }
 
   async #runWorker(
