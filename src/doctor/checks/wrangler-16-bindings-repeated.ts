@@ -1,5 +1,5 @@
 import { type DoctorCheck, outcome, skip } from '../check.ts'
-import { bindingsOf, environmentOf, requiredSecretsOf, tableName, varsOf } from '../wrangler.ts'
+import { at, bindingsOf, environmentOf, requiredSecretsOf, tableName, varsOf } from '../wrangler.ts'
 
 /** Environments inherit settings, but neither bindings nor variables nor secrets: what is not repeated is not there. */
 export const bindingsRepeated: DoctorCheck = {
@@ -29,7 +29,7 @@ export const bindingsRepeated: DoctorCheck = {
       ]
       return missing.map(({ name, place }) => ({
         message: `${name} is not there in env.${environment}: ${place} is not inherited`,
-        hint: `${wrangler.file}: repeat ${name} in ${tableName(environment, place)}`,
+        hint: `${wrangler.file}: repeat ${name} in ${tableName(environment, place, Array.isArray(at(top, place)))}`,
       }))
     })
     return outcome(findings)
