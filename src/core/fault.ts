@@ -11,7 +11,14 @@ export function noteFault(c: Context, fault: BreakwaterError): void {
   faults.set(c, fault)
 }
 
-/** The fault that was noted for this request. */
+/** The fault that was noted for this request and has not become its reply yet. */
 export function notedFault(c: Context): BreakwaterError | undefined {
   return faults.get(c)
+}
+
+/** The noted fault, which now becomes the reply. */
+export function takeFault(c: Context): BreakwaterError | undefined {
+  const fault = faults.get(c)
+  if (fault) faults.delete(c)
+  return fault
 }

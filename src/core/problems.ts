@@ -1,7 +1,7 @@
 import type { Context, Env, ErrorHandler, Hono, NotFoundHandler, Schema } from 'hono'
 import { allowedMethods, type RoutedApp } from './allow.ts'
 import { BreakwaterError, isBreakwaterError } from './errors.ts'
-import { notedFault } from './fault.ts'
+import { takeFault } from './fault.ts'
 import { isNews, problemResponse } from './problem.ts'
 import { complain } from './unit-of-work.ts'
 import { currentWork, type FailureMechanism, type Work } from './work.ts'
@@ -44,7 +44,7 @@ export function problems<E extends Env, S extends Schema, B extends string>(
 /** The `onError` handler of {@link problems}, for an app that wants to install it itself. */
 export function renderProblem<E extends Env>(options: ProblemsOptions = {}): ErrorHandler<E> {
   return async function renderProblem(thrown, c): Promise<Response> {
-    const error = notedFault(c) ?? (await recognize(thrown, c))
+    const error = takeFault(c) ?? (await recognize(thrown, c))
     const work = workOf(c)
     if (isNews(error)) report(error, 'handler', work)
     const own = ownResponse(error)

@@ -92,12 +92,12 @@ export function guardBody(c: Context, own: Limits): void {
 }
 
 /**
- * After the handler: the fault of the body, when the reply came of it and says something else. A validator that catches
+ * After the handler: the fault of the body, when the reply came of it and does not tell. A validator that catches
  * every error of reading makes a 400 of it.
  */
 export function bodyFault(c: Context): BreakwaterError | undefined {
   const fault = notedFault(c)
-  return fault !== undefined && c.res.status >= 400 && c.res.status !== fault.status ? fault : undefined
+  return fault !== undefined && c.res.status >= 400 ? fault : undefined
 }
 
 function nearest(c: Context): Limits | undefined {
