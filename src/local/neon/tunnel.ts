@@ -85,7 +85,7 @@ async function readStartup(opening: Opening, client: Duplex, target: Target): Pr
  * Serves one client. Like Neon's proxy it asks for the password in clear itself, whatever the server would ask for:
  * clients send it unasked to save a round trip.
  */
-async function serve(client: Duplex, target: Target): Promise<void> {
+async function serve(client: Duplex, webSocket: WebSocket, target: Target): Promise<void> {
   const opening = new Opening(client)
   const startup = await readStartup(opening, client, target)
   if (startup === undefined) return
@@ -114,7 +114,7 @@ async function serve(client: Duplex, target: Target): Promise<void> {
   try {
     const { greeting, key } = await authenticate(server, startup.raw, user, password)
     client.write(greeting)
-    await relay(client, server, opening.detach(), target, key)
+    await relay(client, webSocket, server, opening.detach(), () => key && cancel(target, key))
   } catch (error) {
     client.write(error instanceof Refused ? error.response : errorResponse('08006', (error as Error).message))
   } finally {
@@ -125,26 +125,28 @@ async function serve(client: Duplex, target: Target): Promise<void> {
 /** Hands bytes to and fro until either side ends. */
 function relay(
   client: Duplex,
+  webSocket: WebSocket,
   server: Socket,
   early: Buffer,
-  target: Target,
-  key: Buffer | undefined,
+  cancelQuery: () => void,
 ): Promise<void> {
   return new Promise((resolve) => {
-    client.on('close', () => {
+    const gone = (): void => {
       // Whoever has gone reads no rows: end the work as well. Where there is none, this does nothing.
-      if (!server.destroyed && key !== undefined) void cancel(target, key)
+      if (!server.destroyed) cancelQuery()
       server.end()
       resolve()
-    })
+    }
     server.on('close', () => {
       client.end()
       resolve()
     })
-    if (client.destroyed) server.end()
     if (early.length > 0) server.write(early)
     client.pipe(server)
     server.pipe(client)
+    // The stream over a WebSocket closes only when both of its ends have ended.
+    if (webSocket.readyState === webSocket.CLOSED) gone()
+    else webSocket.once('close', gone)
   })
 }
 
@@ -165,7 +167,7 @@ export function createTunnel(target: Target): Tunnel {
         webSocket.once('close', () => open.delete(webSocket))
         const client = createWebSocketStream(webSocket)
         client.on('error', () => client.destroy())
-        serve(client, target)
+        serve(client, webSocket, target)
           .catch((error) => client.write(errorResponse('08P01', (error as Error).message)))
           .finally(() => client.end())
       })
