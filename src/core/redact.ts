@@ -16,7 +16,7 @@ export interface RedactOptions {
 
 // Parts of words: `x-api-key`, `STRIPE_SECRET`, `userPassword`, `set-cookie` all contain one.
 const SENSITIVE =
-  /passw|passphrase|^pwd|secret|token|apikey|authori[sz]ation|cookie|credential|privatekey|accesskey|encryptionkey|signature|^sig$|^session(id)?$|^sid$|jwt|bearer|csrf|xsrf|^otp$|totp|onetimecode|recoverycode|backupcode|^pin$|cvv|cvc|cardnumber|^pan$|^ssn$|iban|^dsn$|databaseurl|connectionstring|email|phone|^mail(to)?$/
+  /passw|passphrase|^pwd|secret|token|apikey|authori[sz]ation|cookie|credential|privatekey|accesskey|encryptionkey|signature|^sig$|^session(id)?$|^sid$|jwt|bearer|csrf|xsrf|^otp$|totp|onetimecode|recoverycode|backupcode|^pin$|cvv|cvc|cardnumber|^pan$|^ssn$|iban|dsn$|databaseurl|connectionstring|email|phone|^mail(to)?$/
 
 /** Whether the value under a key of this name is to be masked whatever it looks like. */
 export function isSensitiveKey(key: string, extra: readonly string[] = []): boolean {
@@ -36,6 +36,8 @@ interface Walk {
 }
 
 const MAX_CHARACTERS = 65_536
+/** Of one container, so that a large one leaves room for what stands beside it. */
+const MAX_ENTRIES = 100
 
 /**
  * A deep copy that is safe to log: plain JSON values, with secrets and personal data masked by the name of their key
@@ -96,10 +98,10 @@ function visitObject(value: object, walk: Walk, depth: number): unknown {
   if (Array.isArray(value)) return visitArray(value, walk, depth)
   if (value instanceof Promise) return '[promise]'
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `[${value.byteLength} bytes]`
-  if (value instanceof Set) return visitArray([...take(value, walk)], walk, depth)
+  if (value instanceof Set) return visitArray([...take(value)], walk, depth)
   if (typeof (value as { entries?: unknown }).entries === 'function' && Symbol.iterator in value) {
     // Map, Headers, FormData, URLSearchParams.
-    return visitPairs(take((value as Map<unknown, unknown>).entries(), walk), walk, depth)
+    return visitPairs(take((value as Map<unknown, unknown>).entries()), walk, depth)
   }
   return visitPairs(readable(value), walk, depth)
 }
@@ -111,7 +113,7 @@ function visitArray(value: readonly unknown[], walk: Walk, depth: number): unkno
   }
   const out: unknown[] = []
   for (const item of value) {
-    if (walk.left <= 0) {
+    if (walk.left <= 0 || out.length >= MAX_ENTRIES) {
       out.push('[truncated]')
       break
     }
@@ -122,11 +124,12 @@ function visitArray(value: readonly unknown[], walk: Walk, depth: number): unkno
 
 function visitPairs(pairs: Iterable<readonly [unknown, unknown]>, walk: Walk, depth: number): unknown {
   const out: Record<string, unknown> = {}
+  let entries = 0
   for (const [name, value] of pairs) {
     // Keys can be personal data too: { 'ann@example.com': 3 }.
     const raw = typeof name === 'string' ? name : typeof name === 'symbol' ? '[symbol]' : String(name)
     const key = redactText(raw, walk.options)
-    if (walk.left <= 0) {
+    if (walk.left <= 0 || entries++ >= MAX_ENTRIES) {
       define(out, '…', '[truncated]')
       break
     }
@@ -153,11 +156,12 @@ function* readable(value: object): Generator<readonly [string, unknown]> {
   }
 }
 
-function* take<T>(items: Iterable<T>, walk: Walk): Generator<T> {
-  let left = walk.left
+/** One more than is kept, so that it shows when some are missing. */
+function* take<T>(items: Iterable<T>): Generator<T> {
+  let left = MAX_ENTRIES
   for (const item of items) {
-    if (left-- <= 0) return
     yield item
+    if (left-- <= 0) return
   }
 }
 
