@@ -1,0 +1,48 @@
+import { isSensitiveKey } from '../core/redact.ts'
+import { redactText } from '../core/redact-text.ts'
+
+/** What an event says of a request. */
+export interface RequestData {
+  readonly method: string
+  readonly url: string
+  readonly query_string?: string
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** Header fields that say how a request was made and nothing about who made it. */
+const HEADERS: readonly string[] = [
+  'accept',
+  'accept-encoding',
+  'content-type',
+  'content-length',
+  'user-agent',
+  'sec-fetch-dest',
+  'sec-fetch-mode',
+  'sec-fetch-site',
+  'cf-ray',
+]
+
+/**
+ * What may be told of a request: an allow-list of header fields, the route's pattern for its path (values in paths are
+ * ids at best and reset tokens at worst), and the query with its values masked by key and by shape. Never the body.
+ */
+export function requestData(request: Request, route: string | undefined): RequestData {
+  const { origin, searchParams } = new URL(request.url)
+  const headers: Record<string, string> = {}
+  for (const name of HEADERS) {
+    const value = request.headers.get(name)
+    if (value !== null) headers[name] = redactText(value).slice(0, 300)
+  }
+  const query: string[] = []
+  for (const [key, value] of searchParams) {
+    if (query.length === 30) break
+    const name = redactText(key).slice(0, 100)
+    query.push(`${name}=${isSensitiveKey(key) ? '[redacted]' : redactText(value).slice(0, 100)}`)
+  }
+  return {
+    method: request.method,
+    url: `${origin}${route ?? '/[unknown]'}`,
+    ...(query.length > 0 && { query_string: query.join('&') }),
+    headers,
+  }
+}
