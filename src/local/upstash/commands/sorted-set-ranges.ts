@@ -39,17 +39,47 @@ function lexBound(text: string): LexBound {
   throw new CommandError('ERR min or max not valid string range item')
 }
 
-function lexTest(min: string, max: string): Test {
+/**
+ * A range by member, walked as Redis walks it: from the first member that is high enough to the first that is too
+ * high. With equal scores, which is what the command is for, that is the range; with others it still answers the same.
+ */
+function lexRange(all: readonly Scored[], min: string, max: string, reverse: boolean): Scored[] {
   const low = lexBound(min)
   const high = lexBound(max)
-  return ({ member }) =>
-    (low === '-' || (low !== '+' && (low.open ? member > low.text : member >= low.text))) &&
-    (high === '+' || (high !== '-' && (high.open ? member < high.text : member <= high.text)))
+  const above: Test = ({ member }) =>
+    low === '-' || (low !== '+' && (low.open ? member > low.text : member >= low.text))
+  const below: Test = ({ member }) =>
+    high === '+' || (high !== '-' && (high.open ? member < high.text : member <= high.text))
+  const [first] = all
+  const last = all.at(-1)
+  if (!first || !last || !above(last) || !below(first)) return []
+  const walk = reverse ? all.toReversed() : all
+  const [enters, stays] = reverse ? [below, above] : [above, below]
+  const start = walk.findIndex(enters)
+  if (start < 0) return []
+  const end = walk.findIndex((entry, i) => i >= start && !stays(entry))
+  return walk.slice(start, end < 0 ? undefined : end)
 }
 
-/** The test of `min max` by score or by member. */
-export function boundsTest(by: 'SCORE' | 'LEX', min: string, max: string): Test {
-  return by === 'SCORE' ? scoreTest(min, max) : lexTest(min, max)
+/** A range by score or by member, lowest first unless reversed; `min` is the lower bound either way. */
+function boundedRange(
+  keys: Keyspace,
+  key: string,
+  by: 'SCORE' | 'LEX',
+  min: string,
+  max: string,
+  reverse = false,
+): Scored[] {
+  const entries = (): readonly Scored[] => keys.get('zset', key)?.entries() ?? []
+  if (by === 'LEX') {
+    // The bounds are read before the key, so that their errors come first.
+    lexBound(min)
+    lexBound(max)
+    return lexRange(entries(), min, max, reverse)
+  }
+  const test = scoreTest(min, max)
+  const found = entries().filter(test)
+  return reverse ? found.reverse() : found
 }
 
 function find(keys: Keyspace, key: string, start: string, stop: string, query: Query): Scored[] {
@@ -61,9 +91,8 @@ function find(keys: Keyspace, key: string, start: string, stop: string, query: Q
     if (!range) return []
     return (query.reverse ? all.toReversed() : all).slice(range.from, range.to + 1)
   }
-  const test = query.reverse ? boundsTest(query.by, stop, start) : boundsTest(query.by, start, stop)
-  const found = (keys.get('zset', key)?.entries() ?? []).filter(test)
-  if (query.reverse) found.reverse()
+  const [min, max] = query.reverse ? [stop, start] : [start, stop]
+  const found = boundedRange(keys, key, query.by, min, max, query.reverse)
   if (query.offset < 0) return []
   return found.slice(query.offset, query.limit < 0 ? undefined : query.offset + query.limit)
 }
@@ -113,8 +142,7 @@ function ranges(base: { by?: By; reverse?: boolean }) {
 function counts(by: 'SCORE' | 'LEX') {
   return (keys: Keyspace, args: string[]): Reply => {
     const [key, min, max] = args as [string, string, string]
-    const test = boundsTest(by, min, max)
-    return (keys.get('zset', key)?.entries() ?? []).filter(test).length
+    return boundedRange(keys, key, by, min, max).length
   }
 }
 
