@@ -46,7 +46,7 @@ export const options: CommandModule['options'] = OPTIONS
 type Values = CommandInput<typeof OPTIONS>['values']
 
 async function keysOf(source: OpenSource): Promise<MasterKey[]> {
-  const text = process.env['BACKUP_KEY'] ?? source.variables['BACKUP_KEY'] ?? ''
+  const text: string = process.env['BACKUP_KEY'] ?? source.variables['BACKUP_KEY'] ?? ''
   const keys = text.split(',').map((key) => key.trim())
   if (keys.join('') === '')
     throw new UsageError('BACKUP_KEY is not set: the key that backups are made under.')
@@ -64,23 +64,25 @@ function print(values: Values, value: object, text: string): void {
 async function list(values: Values, source: OpenSource): Promise<number> {
   const prefix = values.prefix ?? ''
   const masters = await keysOf(source)
-  const backups = []
+  const backups: object[] = []
+  const lines: string[][] = []
+  let sound = true
   for (const id of (await listBackups(source, prefix)).reverse()) {
     try {
       const { manifest } = await openBackup(source, { prefix, masters, id })
-      backups.push({ id, ...totals(manifest), tables: manifest.tables.length })
+      const { rows, bytes } = totals(manifest)
+      const tables = manifest.tables.length
+      backups.push({ id, tables, rows, bytes })
+      lines.push([id, `${tables} tables`, `${rows} rows`, size(bytes)])
     } catch (error) {
       if (!(error instanceof BackupError)) throw error
+      sound = false
       backups.push({ id, fault: error.fault, message: error.message })
+      lines.push([id, error.message])
     }
   }
-  const lines: string[][] = backups.map((one) =>
-    'fault' in one
-      ? [one.id, one.message]
-      : [one.id, `${one.tables} tables`, `${one.rows} rows`, size(one.bytes)],
-  )
   print(values, { backups }, lines.length === 0 ? 'There is no complete backup here.' : table(lines))
-  return backups.length > 0 && backups.every((one) => !('fault' in one)) ? 0 : 1
+  return backups.length > 0 && sound ? 0 : 1
 }
 
 async function open(values: Values, source: OpenSource) {
