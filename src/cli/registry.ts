@@ -5,4 +5,5 @@ export const commands: Readonly<Record<string, () => Promise<CommandModule>>> = 
   dev: () => import('./dev.ts'),
   env: () => import('./env.ts'),
   doctor: () => import('./doctor.ts'),
+  backup: () => import('./backup.ts'),
 }
