@@ -1,5 +1,5 @@
 import { env } from 'cloudflare:workers'
-import { type BindingKind, bindings, defineEnv, EnvironmentError } from 'breakwater/env'
+import { type Binding, type BindingKind, bindings, defineEnv, EnvironmentError } from 'breakwater/env'
 import { expect, it } from 'vitest'
 
 const source = env as unknown as Record<string, unknown>
@@ -17,10 +17,11 @@ const real: Record<Exclude<BindingKind, 'assets'>, string> = {
   durableObject: 'PLAIN_OBJECT',
 }
 const kinds = Object.keys(bindings) as BindingKind[]
+const declare = (kind: BindingKind): Binding<unknown> => (bindings[kind] as () => Binding<unknown>)()
 
 it.each(Object.entries(real))('knows a real %s binding, and that it is nothing else', (kind, name) => {
   for (const declared of kinds) {
-    const problems = defineEnv({ bindings: { [name]: bindings[declared]() } }).check(source)
+    const problems = defineEnv({ bindings: { [name]: declare(declared) } }).check(source)
     // Seen from inside, static assets are a service like any other; so is the local Secrets Store.
     const services = ['service', 'assets', 'secretsStore']
     const isService = kind === 'service' || kind === 'secretsStore'
@@ -34,12 +35,12 @@ it.each(Object.entries(real))('knows a real %s binding, and that it is nothing e
 })
 
 it.each(kinds)('says how to bind a missing %s', (kind) => {
-  const definition = defineEnv({ bindings: { MISSING: bindings[kind]() } })
+  const definition = defineEnv({ bindings: { MISSING: declare(kind) } })
   expect(definition.check({})).toMatchObject([{ name: 'MISSING', code: 'binding', problem: 'is not bound' }])
   expect(definition.check({})[0]?.fix).toMatch(
     /^wrangler\.toml: \[\[?[a-z0-9_.]+\]\]? (binding|name) = "MISSING"$/,
   )
-  expect(defineEnv({ bindings: { MISSING: bindings[kind]().optional() } }).check({})).toEqual([])
+  expect(defineEnv({ bindings: { MISSING: declare(kind).optional() } }).check({})).toEqual([])
 })
 
 it.each(['text', 5, true, {}, [], () => {}])('refuses %s where a bucket belongs', (value) => {
