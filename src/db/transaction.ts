@@ -42,12 +42,27 @@ export class Transaction<
   readonly #dialect: PgDialect
   readonly #session: Session<undefined>
   readonly #depth: number
+  readonly #committed: (() => unknown)[] = []
 
   constructor(dialect: PgDialect, session: Session<undefined>, schema: SchemaArgument, depth: number = 0) {
     super(dialect, session as never, schema as never, depth)
     this.#dialect = dialect
     this.#session = session
     this.#depth = depth
+  }
+
+  /**
+   * Has `fn` called once the whole transaction has committed, and never when it, or the savepoint this is of, was
+   * undone: the place to tell others of what is now true. A promise that it returns is not waited for; its rejection
+   * is the unit of work's to report.
+   */
+  onCommit(fn: () => unknown): void {
+    this.#committed.push(fn)
+  }
+
+  /** What {@link onCommit} was given, for whoever commits. */
+  takeCommitted(): (() => unknown)[] {
+    return this.#committed.splice(0)
   }
 
   /** Runs queries one after another, for services that are given either a database or a transaction. */
@@ -64,6 +79,7 @@ export class Transaction<
     try {
       const value = await fn(inner)
       await this.execute(sql`release savepoint ${savepoint}`)
+      this.#committed.push(...inner.takeCommitted())
       return value
     } catch (error) {
       // When the line is broken there is nothing to go back to, and the first error tells more.
@@ -126,18 +142,27 @@ async function attempt<TSchema extends Record<string, unknown>, T>(
 ): Promise<T> {
   await connection.begin({ begin: beginSql(options, limits), readOnly: options.readOnly === true })
   const gated = gate(connection)
+  const tx = new Transaction<TSchema>(dialect, new Session(gated, dialect, schema as never), schema)
+  let value: T
   try {
-    const value = await fn(
-      new Transaction<TSchema>(dialect, new Session(gated, dialect, schema as never), schema),
-    )
+    value = await fn(tx)
     gated.shut()
     await connection.commit()
-    return value
   } catch (error) {
     gated.shut()
     await connection.rollback()
     throw error
   }
+  for (const tell of tx.takeCommitted()) inform(tell)
+  return value
+}
+
+/** What is told of a commit cannot undo it: a failure is reported, and that is all. */
+function inform(tell: () => unknown): void {
+  const told = new Promise((resolve) => resolve(tell()))
+  const work = currentWork()
+  if (work === undefined) told.catch(() => {})
+  else work.waitUntil(told)
 }
 
 /** Whether running the whole transaction anew may end better. Looks through errors that a service has wrapped. */

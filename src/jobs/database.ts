@@ -25,4 +25,7 @@ export type JobsTransaction = Pick<
   | '$with'
   | '$count'
   | 'transaction'
->
+> & {
+  /** Calls back once the transaction has committed, as those of `breakwater/db` do. Without it the relay sends. */
+  onCommit?(fn: () => unknown): void
+}

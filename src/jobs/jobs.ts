@@ -55,7 +55,8 @@ export interface SweepReport {
 export interface Jobs {
   /**
    * Makes a job: one round trip, then the message behind the reply. With `tx`, the job exists exactly when that
-   * transaction commits; its message is then sent by {@link Jobs.transaction}, or by the relay within two minutes.
+   * transaction commits, and its message is sent then: at once where the transaction tells of its commit
+   * (`breakwater/db`, {@link Jobs.transaction}), else by the relay within two minutes.
    * Resolves with the job's id: the earlier one's when its key is taken.
    * @throws BreakwaterError `validation-failed` or `payload-too-large` (status 500: the caller's fault, not a user's).
    */
@@ -147,7 +148,12 @@ export function createJobs(options: JobsOptions): Jobs {
   ): Promise<string> {
     known(def)
     const row = await newJob(def, input, more)
-    if (more.tx !== undefined) return insertJob(more.tx as JobsTransaction, row)
+    if (more.tx !== undefined) {
+      const tx = more.tx as JobsTransaction
+      const id = await insertJob(tx, row)
+      if (id === row.id) tx.onCommit?.(() => sendLater(queue, [row]))
+      return id
+    }
     const id = await insertJob(db, row)
     // Another id: the key is taken, and that job has had its message.
     if (id === row.id) await sendLater(queue, [row])
