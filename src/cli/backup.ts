@@ -14,9 +14,9 @@ export const name: CommandModule['name'] = 'backup'
 /** One line for the list of commands. */
 export const summary: CommandModule['summary'] = 'List, verify and restore backups'
 /** What follows the command. */
-export const positionals: CommandModule['positionals'] = '<list|verify|restore>'
+export const positionals: string = '<list|verify|restore>'
 /** More for its help. */
-export const details: CommandModule['details'] = `Backups are read
+export const details: string = `Backups are read
   --from local   the R2 bucket of wrangler dev (the default),
   --from s3      R2 itself: R2_ACCOUNT_ID, R2_BUCKET, R2_ACCESS_KEY_ID, R2_SECRET_ACCESS_KEY (R2_ENDPOINT to
                  overrule the address) from the environment,
