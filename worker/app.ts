@@ -1,0 +1,56 @@
+import { guard } from 'breakwater'
+import { type AuthEnv, authRoutes, requireUser } from 'breakwater/auth'
+import { captureMiddleware } from 'breakwater/capture'
+import { breakerStates, problems, type RequestContextEnv, requestContext } from 'breakwater/core'
+import { health, postgresCheck, queueCheck, r2Check, redisCheck } from 'breakwater/health'
+import { log } from 'breakwater/log'
+import { type RateLimitEnv, rateLimit } from 'breakwater/rate-limit'
+import { secure } from 'breakwater/secure'
+import { Hono } from 'hono'
+import type { Bindings } from './env.ts'
+import { operations } from './operations.ts'
+import type { Services } from './services.ts'
+
+/** What handlers of this app find on the context. */
+export type AppEnv = { Bindings: Bindings } & RequestContextEnv & RateLimitEnv & AuthEnv
+
+/** The routes of this app, over its services. */
+export function createApp(services: Services) {
+  const { env, db, redis, limiter, auth, uploads } = services
+  const development = env.ENVIRONMENT === 'development'
+
+  const app = new Hono<AppEnv>()
+    .use(captureMiddleware())
+    .use(requestContext())
+    .use(log())
+    .use(secure({ csrf: { origins: [env.APP_ORIGIN] } }))
+    // Before the guard: probes come often and are answered from memory.
+    .route(
+      '/',
+      health({
+        checks: {
+          postgres: postgresCheck(db),
+          redis: redisCheck(redis, { critical: false }),
+          uploads: r2Check(env.UPLOADS, { critical: false }),
+          jobs: queueCheck(env.JOBS),
+        },
+        token: env.OPS_TOKEN,
+        release: env.CF_VERSION_METADATA.id,
+        breakers: breakerStates,
+      }),
+    )
+    .use(guard({ limits: rateLimit({ limiter }), auth }))
+    .route('/auth', authRoutes(auth))
+    .get('/me', requireUser(), (c) => c.json(c.var.user))
+    .route('/uploads', uploads.routes)
+    .route('/ops', operations(services))
+    .get('/boom', (c) => {
+      if (!development) return c.notFound()
+      throw new Error('The reference app was asked to fail')
+    })
+
+  return problems(app, { development })
+}
+
+/** The type of the app, for Hono's `hc` client. */
+export type App = ReturnType<typeof createApp>

@@ -1,0 +1,45 @@
+import { env as raw } from 'cloudflare:workers'
+import { breakwater } from 'breakwater'
+import { createCapture } from 'breakwater/capture'
+import { createApp } from './app.ts'
+import { environment } from './env.ts'
+import { createServices } from './services.ts'
+
+// At module scope: a deploy with a bad configuration fails before it takes traffic.
+const env = environment.load(raw)
+
+const capture = createCapture({
+  dsn: env.SENTRY_DSN,
+  release: env.CF_VERSION_METADATA.id,
+  environment: env.ENVIRONMENT,
+})
+const services = createServices(env, capture)
+const { auth, backup, jobs, uploads } = services
+
+export default breakwater({
+  app: createApp(services),
+  capture,
+  shield: { development: env.ENVIRONMENT === 'development' },
+  queues: {
+    'breakwater-jobs': (batch) => jobs.consume(batch),
+    'breakwater-jobs-dead': (batch) => jobs.consumeDead(batch),
+  },
+  crons: {
+    // One that fails must not keep the others from their turn.
+    '* * * * *': () =>
+      all(
+        jobs.sweep().then(() => jobs.relay()),
+        uploads.sweep(),
+      ),
+    '17 3 * * *': () => all(backup.run(), auth.prune()),
+  },
+})
+
+async function all(...tasks: Promise<unknown>[]): Promise<void> {
+  const failures = (await Promise.allSettled(tasks)).flatMap((task) =>
+    task.status === 'rejected' ? [task.reason as unknown] : [],
+  )
+  for (const failure of failures)
+    capture.captureException(failure, { mechanism: 'scheduled', handled: false })
+  if (failures.length > 0) throw new AggregateError(failures, `${failures.length} cron tasks failed`)
+}

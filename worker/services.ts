@@ -1,0 +1,73 @@
+import argon2 from '@phi-ag/argon2/argon2.wasm'
+import { type AuthEnv, argon2id, createAuth, redisRevocations } from 'breakwater/auth'
+import { createBackup } from 'breakwater/backup'
+import type { Reporter } from 'breakwater/core'
+import { createDatabase } from 'breakwater/db'
+import type { InferEnv } from 'breakwater/env'
+import { createJobs } from 'breakwater/jobs'
+import { resend } from 'breakwater/mail'
+import { createLimiter, upstash } from 'breakwater/rate-limit'
+import { createRedis } from 'breakwater/redis'
+import { createUploads } from 'breakwater/uploads'
+import type { environment } from './env.ts'
+import { defineJobs } from './jobs.ts'
+
+/** Everything this app is made of. */
+export type Services = ReturnType<typeof createServices>
+
+/**
+ * Builds every service from the environment. None of them holds a connection or anything else that belongs to a
+ * request, so one set serves the whole isolate.
+ */
+export function createServices(env: InferEnv<typeof environment>, reporter: Reporter) {
+  const db = createDatabase({ url: env.DATABASE_URL, endpoint: env.NEON_ENDPOINT })
+  const redis = createRedis({ url: env.UPSTASH_REDIS_REST_URL, token: env.UPSTASH_REDIS_REST_TOKEN })
+  const limiter = createLimiter({
+    store: upstash(redis),
+    secret: env.SESSION_SECRET[0],
+    onStoreFailure: (error) =>
+      reporter.captureException(error, { level: 'warning', mechanism: 'rate-limit' }),
+  })
+  const mailer = resend({
+    apiKey: env.RESEND_API_KEY,
+    from: env.MAIL_FROM,
+    ...(env.MAIL_ENDPOINT !== undefined && { endpoint: env.MAIL_ENDPOINT }),
+  })
+
+  // Jobs call the services that enqueue them: the circle is closed by functions, called long after both exist.
+  const jobs = createJobs({
+    db,
+    queue: env.JOBS,
+    reporter,
+    jobs: defineJobs({
+      deliverMail: (input, options) => auth.deliver(input, options),
+      processUpload: (id, options) => uploads.process(id, options),
+    }),
+  })
+  const auth = createAuth({
+    db,
+    secrets: env.SESSION_SECRET,
+    app: { name: 'Breakwater', origin: env.APP_ORIGIN },
+    limiter,
+    mailer,
+    enqueue: jobs.byName,
+    hasher: argon2id(argon2),
+    cache: { revocations: redisRevocations(redis) },
+  })
+  const uploads = createUploads<AuthEnv>({
+    db,
+    bucket: env.UPLOADS,
+    owner: (c) => c.var.user?.id,
+    kinds: {
+      image: { types: ['image/png', 'image/jpeg', 'image/gif', 'image/webp'], maxBytes: 10_000_000 },
+    },
+    enqueue: jobs.byName,
+  })
+  const backup = createBackup({
+    databaseUrl: env.DATABASE_URL,
+    ...(env.NEON_ENDPOINT !== undefined && { endpoint: env.NEON_ENDPOINT }),
+    bucket: env.BACKUPS,
+    encryptionKeys: env.BACKUP_KEY,
+  })
+  return { env, db, redis, limiter, jobs, auth, uploads, backup }
+}
