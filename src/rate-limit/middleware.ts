@@ -58,7 +58,7 @@ export interface RateLimitOptions<P extends Policies = Policies> extends LimitOp
   /** A limiter made before with `createLimiter`, to share with services; or the options to make one. */
   readonly limiter: RateLimiter | (Omit<LimiterOptions, 'policies'> & { readonly policies?: P })
   /** The policy for every request that comes by. Default `default`. */
-  readonly policy?: PresetName | Extract<keyof P, string>
+  readonly policy?: PresetName | Extract<keyof NoInfer<P>, string>
   /** Requests that are not counted at all, such as health checks. */
   readonly skip?: (c: Context) => boolean
   /** Whether replies carry `RateLimit-Policy` and `RateLimit`. Default true. */

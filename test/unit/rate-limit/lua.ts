@@ -1,5 +1,5 @@
+import { createRequire } from 'node:module'
 import type { UpstashClient } from 'breakwater/rate-limit'
-import * as fengari from 'fengari'
 
 // fengari ships no types; this is all that is used of it.
 interface Lua {
@@ -9,7 +9,7 @@ interface Lua {
   to_luastring(text: string): Uint8Array
   to_jsstring(bytes: Uint8Array): string
 }
-const { lua, lauxlib, lualib, to_luastring, to_jsstring } = fengari as unknown as Lua
+const { lua, lauxlib, lualib, to_luastring, to_jsstring } = createRequire(import.meta.url)('fengari') as Lua
 
 /** A Redis that knows TIME, MGET, SET PX, DEL and Lua, on a clock that the test moves. */
 export class LuaRedis implements UpstashClient {
