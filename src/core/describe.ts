@@ -45,5 +45,6 @@ export function scrub(message: string): string {
   return message
     .slice(0, 1000)
     .replace(/\bparams:[\s\S]*/, '…')
+    .replace(/"[^"]*"/g, '"…"')
     .replace(/(?:\S{0,200}[\d@:=/\\]\S{0,200}|\S{25,})(?:\s+\S+)?/g, '…')
 }

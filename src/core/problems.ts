@@ -164,8 +164,8 @@ async function recognize(error: unknown, c: Context): Promise<unknown> {
       if (typeof cached === 'string' && !isJson(cached)) {
         return new BreakwaterError('malformed-json', {
           status: 400,
+          // Not the parser's error as the cause: it quotes from the body.
           detail: 'The body is not valid JSON.',
-          cause: error,
         })
       }
     } else if (error instanceof TypeError && !/used|disturbed|locked/i.test(error.message)) {
@@ -178,7 +178,6 @@ async function recognize(error: unknown, c: Context): Promise<unknown> {
           return new BreakwaterError('bad-request', {
             status: 400,
             detail: 'The body could not be read as what its Content-Type says.',
-            cause: error,
           })
         }
       }

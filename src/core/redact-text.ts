@@ -29,6 +29,8 @@ const LABELLED: readonly RegExp[] = [
   /(Key \([^)]{1,200}\)=\()[^)]{1,1024}/g,
   /(Failing row contains \()[\s\S]{1,4096}?(?=\)\.|$)/g,
   /(invalid input (?:syntax|value) for [\w ]{1,60}: )"[^"]{1,4096}"?/g,
+  // What JSON.parse quotes from the text it met.
+  /(Unexpected [^"\n]{1,40})"[\s\S]{1,200}?"(?:\.\.\.)?(?= is not valid JSON)/g,
   // name=value and "name": "value", as query strings, connection strings and JSON within text have it.
   /((?:passw(?:or)?d|passphrase|pwd|secret|token|api[-_]?key|access[-_]?key|private[-_]?key|credentials?|signature|jwt|otp|session|[?&](?:code|state|sig|key)|X-Amz-Credential)["'\]\\]{0,3}\s{0,3}[=:]\s{0,3})(?!\[redacted\])(?:\\?"[^"]{1,4096}"?|'[^']{1,4096}'?|[^\s"'&,;}\])]{1,4096})/gi,
 ]

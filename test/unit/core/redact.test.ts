@@ -61,6 +61,10 @@ describe('what has the shape of a secret', () => {
         'Failed query: select $1\nparams: ann,pw\nmore\n    at x',
         'Failed query: select $1\nparams: [redacted]\n    at x',
       ],
+      [
+        `Unexpected token 'h', "hunter2" is not valid JSON`,
+        `Unexpected token 'h', [redacted] is not valid JSON`,
+      ],
       ['invalid input syntax for type uuid: "hunter2"', 'invalid input syntax for type uuid: [redacted]'],
     ]
     for (const [text, expected] of cases) expect(redactText(text)).toBe(expected)
