@@ -16,7 +16,9 @@ const config = join(folder, 'wrangler.json')
 const state = join(folder, 'state')
 const copied = join(folder, 'copied')
 const migrations = migrationsFolder([EVERYTHING])
+const credentials = { accessKeyId: 'local', secretAccessKey: 'local-secret-key' }
 let source: ScratchDatabase
+let overS3: { list: Ran; verify: Ran; stranger: Ran; elsewhere: Ran }
 
 interface Ran {
   readonly code: number
@@ -44,7 +46,8 @@ beforeAll(async () => {
   await source.pool.query(
     'insert into many select i, repeat(md5(i::text), 8) from generate_series(1, 50000) i',
   )
-  const bucket = { binding: 'BACKUPS', bucket_name: 'backups' }
+  const local_dev = { experimental_s3_credentials: credentials }
+  const bucket = { binding: 'BACKUPS', bucket_name: 'backups', local_dev }
   const shared = {
     name: 'backup-test',
     main: join(import.meta.dirname, 'app.ts'),
@@ -72,6 +75,7 @@ beforeAll(async () => {
       expect(response.status, text).toBe(200)
       expect(JSON.parse(text)).toMatchObject({ status: 'complete', notCovered: [], pruned: [] })
     }
+    overS3 = await readOverS3(String(await worker.url))
   } finally {
     await worker.dispose()
   }
@@ -88,6 +92,22 @@ beforeAll(async () => {
   }
   await proxy.dispose()
 })
+
+async function readOverS3(url: string): Promise<typeof overS3> {
+  const env = {
+    R2_ENDPOINT: `${url.replace(/\/$/, '')}/cdn-cgi/local/r2/s3`,
+    R2_BUCKET: 'backups',
+    R2_ACCESS_KEY_ID: credentials.accessKeyId,
+    R2_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+  }
+  const [list, verify, stranger, elsewhere] = await Promise.all([
+    breakwater(['list', '--from', 's3', '--json'], env),
+    breakwater(['verify', '--from', 's3'], env),
+    breakwater(['list', '--from', 's3'], { ...env, R2_SECRET_ACCESS_KEY: 'wrong' }),
+    breakwater(['list', '--from', 's3'], { ...env, R2_BUCKET: 'nowhere' }),
+  ])
+  return { list, verify, stranger, elsewhere }
+}
 
 afterAll(() => {
   migrations.remove()
@@ -121,6 +141,17 @@ describe('a backup made in workerd', () => {
     const digest = "select count(*) as n, md5(string_agg(payload, ',' order by id)) as all from many"
     const [was, is] = await Promise.all([source.pool.query(digest), target.pool.query(digest)])
     expect(is.rows).toEqual(was.rows)
+  })
+
+  it('is read over the S3 API, with signed requests', () => {
+    expect(overS3.list.code, overS3.list.err).toBe(0)
+    expect(JSON.parse(overS3.list.out).backups).toHaveLength(2)
+    expect(overS3.verify.code, overS3.verify.err).toBe(0)
+    expect(overS3.verify.out).toContain('is whole')
+    expect(overS3.stranger.code).toBe(1)
+    expect(overS3.stranger.err).toMatch(/^R2 answered 403 \(SignatureDoesNotMatch\)/)
+    expect(overS3.elsewhere.code).toBe(1)
+    expect(overS3.elsewhere.err).toMatch(/^There is no bucket nowhere|^R2 answered/)
   })
 
   it('is read from a folder too', async () => {
