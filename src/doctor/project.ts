@@ -27,11 +27,11 @@ export class ProjectError extends Error {
 
 /**
  * Reads what checks look at.
- * @throws ProjectError when an environment, a schema or a URL that was asked for cannot be had.
+ * @throws ProjectError when a file cannot be read, or an environment, a schema or a URL that was asked for cannot be had.
  */
 export async function readProject(options: ProjectOptions = {}): Promise<Project> {
   const { root = process.cwd(), url } = options
-  const wrangler = readWrangler(root)
+  const wrangler = orProjectError(() => readWrangler(root))
   if (options.environment !== undefined && !wrangler?.environments.includes(options.environment)) {
     throw new ProjectError(
       `${wrangler?.file ?? 'wrangler.toml'} has no [env.${options.environment}]; it has ${wrangler?.environments.join(', ') || 'none'}`,
@@ -50,11 +50,7 @@ export async function readProject(options: ProjectOptions = {}): Promise<Project
   }
   let site: Project['site'] = 'give the address of the deployed Worker with --url'
   if (url !== undefined) {
-    try {
-      site = liveSite(url)
-    } catch (error) {
-      throw new ProjectError(error instanceof Error ? error.message : String(error))
-    }
+    site = orProjectError(() => liveSite(url))
   }
   return {
     root,
@@ -67,6 +63,14 @@ export async function readProject(options: ProjectOptions = {}): Promise<Project
       const { status, stdout, error } = spawnSync('git', args, { cwd: root, encoding: 'utf8' })
       return error || status === null ? undefined : { code: status, stdout }
     },
+  }
+}
+
+function orProjectError<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw new ProjectError(error instanceof Error ? error.message : String(error))
   }
 }
 

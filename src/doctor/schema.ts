@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import * as module from 'node:module'
 import { extname, relative, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { AnyEnvDefinition } from './check.ts'
 
 /** Where a project declares its environment unless it says otherwise. */
@@ -64,8 +64,12 @@ function registerResolver(): { deregister(): void } | undefined {
       }
       const subpath = own.exec(specifier)
       if (subpath) {
-        const target = subpath[1] === undefined ? 'index' : `${subpath[1]}/index`
-        return next(new URL(`../${target}${ending}`, import.meta.url).href, context)
+        const path = subpath[1]
+        const files = path === undefined ? ['index'] : [`${path}/index`, path]
+        const file = files
+          .map((name) => new URL(`../${name}${ending}`, import.meta.url).href)
+          .find((candidate) => existsSync(fileURLToPath(candidate)))
+        if (file) return next(file, context)
       }
       try {
         return next(specifier, context)

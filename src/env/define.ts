@@ -33,14 +33,14 @@ export type InferBindings<D> =
 export type InferEnv<D> = D extends EnvDefinition<infer V, infer B> ? LoadedEnv<V, B> : never
 
 /** What production refuses beyond what the schemas say. */
-export interface ProductionOptions {
+export interface ProductionOptions<Name extends string = string> {
   /**
    * Whether this environment is production.
    * Default: whether `ENVIRONMENT` is `production` (or `prod`, or `live`; any case).
    */
   readonly when?: (source: Readonly<Record<string, unknown>>) => boolean
   /** Rules not applied to a variable, by their code, such as `{ CALLBACK: ['insecure-url'], RELEASE: ['no-release'] }`. */
-  readonly allow?: Readonly<Record<string, readonly EnvProblemCode[]>>
+  readonly allow?: { readonly [K in Name | 'RELEASE']?: readonly EnvProblemCode[] }
 }
 
 /** What {@link defineEnv} takes. */
@@ -50,7 +50,7 @@ export interface EnvOptions<V extends Variables, B extends BindingDeclarations> 
   /** Bindings, by name. */
   readonly bindings?: B
   /** What counts as production, and exceptions there. `false` turns the production rules off. */
-  readonly production?: ProductionOptions | false
+  readonly production?: ProductionOptions<NoInfer<keyof V & string>> | false
 }
 
 /** A declared environment. Holds no value of it. */

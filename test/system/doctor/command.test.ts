@@ -165,15 +165,26 @@ describe('breakwater doctor', () => {
     expect(stdout).toContain('did not answer (ECONNREFUSED)')
   })
 
-  it.each([
-    [['--env', 'nowhere'], 'has no [env.nowhere]'],
-    [['--url', 'app.acme.dev'], 'is not an http: or https: URL'],
-    [['--schema', 'nowhere.ts'], 'nowhere.ts does not exist'],
-  ])('refuses %j in one line', async (args, message) => {
-    const { status, stderr } = await doctor(...args)
+  it('refuses what it cannot look at, in one line', async () => {
+    const wrong: [string[], string][] = [
+      [['--env', 'nowhere'], 'has no [env.nowhere]'],
+      [['--url', 'app.acme.dev'], 'is not an http: or https: URL'],
+      [['--schema', 'nowhere.ts'], 'nowhere.ts does not exist'],
+    ]
+    const replies = await Promise.all(wrong.map(([args]) => doctor(...args)))
+    for (const [i, { status, stderr }] of replies.entries()) {
+      expect(status).toBe(1)
+      expect(stderr).toContain(wrong[i]?.[1])
+      expect(stderr.trim().split('\n')).toHaveLength(1)
+    }
+  })
+
+  it('says where wrangler.toml cannot be parsed, and shows nothing of it', async () => {
+    write('wrangler.toml', '[vars]\nKEY = "hunter2')
+    const { status, stderr } = await doctor()
     expect(status).toBe(1)
-    expect(stderr).toContain(message)
-    expect(stderr.trim().split('\n')).toHaveLength(1)
+    expect(stderr).toMatch(/^wrangler\.toml cannot be parsed: .* in line 2\n$/)
+    expect(stderr).not.toContain('hunter2')
   })
 
   it('judges what there is in a folder without wrangler.toml, schema or git', async () => {

@@ -15,7 +15,7 @@ import {
 } from 'breakwater/env'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { isWeak } from '../../../src/env/production.ts'
+import { isWeak, productionFaults } from '../../../src/env/production.ts'
 
 const RELEASE = { RELEASE: '1.2.3' }
 const random = () => randomBytes(32).toString('base64')
@@ -238,7 +238,12 @@ describe('production refuses weak secrets', () => {
         key.toString('base64'),
         key.toString('base64url'),
       ]
-      for (const value of made) expect(isWeak(value), value).toBe(false)
+      for (const value of made) {
+        expect(isWeak(value), value).toBe(false)
+        expect([...productionFaults({ kind: 'secret', expected: '', secret: true }, value)], value).toEqual(
+          [],
+        )
+      }
     }
   })
 })
@@ -297,6 +302,8 @@ describe('the rules of production', () => {
       vars: { A: url(), B: url() },
       production: { allow: { A: ['insecure-url'], RELEASE: ['no-release'] } },
     })
+    // @ts-expect-error No such variable.
+    defineEnv({ vars: { A: url() }, production: { allow: { B: ['insecure-url'] } } })
     const problems = env.check({ ENVIRONMENT: 'production', A: 'http://localhost', B: 'http://acme.dev' })
     expect(problems.map((p) => `${p.name}:${p.code}`)).toEqual(['A:private-address', 'B:insecure-url'])
   })
