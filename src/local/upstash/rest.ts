@@ -3,7 +3,7 @@ import { CommandError, type Reply, Status } from './reply.ts'
 import type { Backend } from './store.ts'
 
 /** Bytes of a request body that are read at most. */
-export const MAX_BODY: number = 10 * 1024 * 1024
+const MAX_BODY: number = 10 * 1024 * 1024
 
 // These hold a connection, or change what it means; a request has none.
 const UNAVAILABLE: ReadonlySet<string> = new Set(
@@ -88,11 +88,13 @@ async function readBody(request: Request): Promise<string> {
       const { done, value } = await reader.read()
       if (done) break
       size += value.byteLength
-      if (size > MAX_BODY) {
-        await reader.cancel()
-        throw new Refusal(413, `ERR max request size exceeded. Limit: ${MAX_BODY} bytes`)
-      }
-      chunks.push(value)
+      // What is too much is read on, though not kept: a connection cut in the middle of a body hides the answer.
+      if (size <= MAX_BODY) chunks.push(value)
+      else if (size > MAX_BODY * 10) break
+    }
+    if (size > MAX_BODY) {
+      await reader.cancel()
+      throw new Refusal(413, `ERR max request size exceeded. Limit: ${MAX_BODY} bytes`)
     }
   }
   return Buffer.concat(chunks).toString('utf8')

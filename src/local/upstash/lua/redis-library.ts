@@ -5,6 +5,7 @@ import type { Runtime } from './runtime.ts'
 import { LuaError, LuaTable, type LuaValue, listOf, recordOf } from './values.ts'
 
 const MAX_DEPTH = 1000
+const MAX_ITEMS = 1_000_000
 
 /** Runs one command for a script. */
 export type ScriptCall = (command: string[]) => Reply
@@ -20,14 +21,19 @@ export function toLua(reply: Reply): LuaValue {
 }
 
 /** What a script returned as a reply: numbers lose their fraction, false becomes nil, a table ends at its first nil. */
-export function fromLua(value: LuaValue, depth = 0): Reply {
+export function fromLua(value: LuaValue): Reply {
+  return convert(value, 0, { items: 0 })
+}
+
+function convert(value: LuaValue, depth: number, seen: { items: number }): Reply {
+  // Two references of a table to itself would double at every depth.
+  if (++seen.items > MAX_ITEMS || depth > MAX_DEPTH) throw new CommandError('ERR reached lua stack limit')
   if (typeof value === 'string') return value
   if (typeof value === 'number') {
     return integerReply(Number.isFinite(value) ? BigInt(Math.trunc(value)) : -(2n ** 63n))
   }
   if (value === true) return 1
   if (!(value instanceof LuaTable)) return null
-  if (depth > MAX_DEPTH) return new CommandError('ERR reached lua stack limit')
   const error = value.get('err')
   if (typeof error === 'string') return new CommandError(oneLine(error))
   const status = value.get('ok')
@@ -38,7 +44,7 @@ export function fromLua(value: LuaValue, depth = 0): Reply {
   for (let i = 1; ; i++) {
     const item = value.get(i)
     if (item === undefined) return items
-    items.push(fromLua(item, depth + 1))
+    items.push(convert(item, depth + 1, seen))
   }
 }
 
