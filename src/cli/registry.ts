@@ -4,6 +4,7 @@ import type { CommandModule } from './command.ts'
 export const commands: Readonly<Record<string, () => Promise<CommandModule>>> = {
   dev: () => import('./dev.ts'),
   env: () => import('./env.ts'),
+  db: () => import('./db.ts'),
   doctor: () => import('./doctor.ts'),
   backup: () => import('./backup.ts'),
 }
