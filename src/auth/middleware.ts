@@ -20,11 +20,14 @@ export interface SignedInEnv {
   Variables: { user: User; session: Session }
 }
 
-/** Whether a cookie may go out with a reply: not with one that a cache may keep, nor with an upgrade. */
-function mayCarryCookie(response: Response): boolean {
-  return (
-    response.status !== 101 && !/\bpublic\b|\bs-maxage\b/i.test(response.headers.get('cache-control') ?? '')
-  )
+/**
+ * Whether the cache cookie may go out with a reply: not with one that a cache may keep, nor with an upgrade, nor
+ * where the route has just handed out, or taken back, the session itself.
+ */
+function mayCarryCache(response: Response, cookieName: string): boolean {
+  if (response.status === 101) return false
+  if (/\bpublic\b|\bs-maxage\b/i.test(response.headers.get('cache-control') ?? '')) return false
+  return !response.headers.getSetCookie().some((line) => line.startsWith(cookieName))
 }
 
 /**
@@ -46,7 +49,9 @@ export function session(source: AuthSource): MiddlewareHandler<AuthEnv> {
       facts?.set('sessionId', found.session.id)
     }
     await next()
-    if (found?.cache !== undefined && mayCarryCookie(c.res)) setCacheCookie(c, config, found.cache)
+    if (found?.cache !== undefined && mayCarryCache(c.res, config.cookieName)) {
+      setCacheCookie(c, config, found.cache)
+    }
   }
 }
 

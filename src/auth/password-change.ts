@@ -1,37 +1,27 @@
-import { type SQL, sql } from 'drizzle-orm'
+import { sql } from 'drizzle-orm'
 import { uuidv7 } from '../core/index.ts'
 import type { AuthConfig } from './config.ts'
+import { asATry, credentialRequests } from './credentials.ts'
 import { interval, one, recording, text, textOrNull } from './database.ts'
 import { invalidCredentials, invalidToken, unauthenticated } from './errors.ts'
 import type { Identification } from './identity.ts'
 import { isGenuineMailToken, mailTokenHash } from './mail-token.ts'
 import { notify, TOKEN_MINUTES, withMail } from './mailing.ts'
 import { revoking } from './revoking.ts'
-import { SESSION_COLUMNS, sessionOf } from './session-store.ts'
-import { credentialRequests, type SignedIn } from './sign-in.ts'
+import { SESSION_COLUMNS, type Session, sessionOf } from './session-store.ts'
+import type { SignedIn } from './sign-in.ts'
 import { requireGoodPassword } from './sign-up.ts'
 import { formatToken, hashSecret, parseToken, randomSecret } from './token.ts'
 import type { Visitor } from './visitor.ts'
 
-/**
- * The rest of a statement whose `u` has just given an account another password: every session and every
- * outstanding reset link of the account dies with the old one.
- */
-const endEverything: SQL = sql`gone as (
-    delete from breakwater.sessions s using u where s.user_id = u.id
-  ), links as (
-    delete from breakwater.verification_tokens t using u where t.user_id = u.id and t.purpose = 'reset-password'
-  )`
-
-async function storedPassword(config: AuthConfig, identity: Identification): Promise<string | undefined> {
-  if (identity.passwordHash !== undefined) return identity.passwordHash ?? undefined
+async function storedPassword(config: AuthConfig, session: Session): Promise<string | null> {
   const row = await one(
     config.db,
     sql`select u.password_hash from breakwater.users u join breakwater.sessions s on s.user_id = u.id
-      where s.id = ${identity.session.id}::uuid and s.generation = u.session_generation and u.disabled_at is null`,
+      where s.id = ${session.id}::uuid and s.generation = u.session_generation and u.disabled_at is null`,
   )
   if (row === undefined) throw unauthenticated()
-  return textOrNull(row, 'password_hash') ?? undefined
+  return textOrNull(row, 'password_hash')
 }
 
 /**
@@ -49,13 +39,20 @@ export async function changePassword(
   },
   visitor: Visitor,
 ): Promise<SignedIn> {
-  const { user, session } = identity
+  const { user } = identity
   requireGoodPassword(config, input.newPassword, user.email, '/newPassword')
   const { requests } = await credentialRequests(config, user.email, input.device, visitor)
-  await config.throttle.spend(requests)
+  return asATry(config, requests, visitor, () => replacePassword(config, identity, input, visitor))
+}
 
-  const stored = await storedPassword(config, identity)
-  if (!(await config.passwords.verify(stored, input.currentPassword)).ok) {
+async function replacePassword(
+  config: AuthConfig,
+  { user, session, passwordHash: known }: Identification,
+  input: { readonly currentPassword: string; readonly newPassword: string },
+  visitor: Visitor,
+): Promise<SignedIn> {
+  const stored = known === undefined ? await storedPassword(config, session) : known
+  if (!(await config.passwords.verify(stored ?? undefined, input.currentPassword)).ok) {
     const who = sql`${user.id}::uuid, ${session.id}::uuid`
     visitor.waitUntil(Promise.resolve(config.db.execute(recording('password-change-failed', visitor, who))))
     throw invalidCredentials()
@@ -70,10 +67,15 @@ export async function changePassword(
           update breakwater.users u set password_hash = ${passwordHash}::text,
             session_generation = u.session_generation + 1, updated_at = now()
           from breakwater.sessions s
-          where u.id = ${user.id}::uuid and u.password_hash = ${stored ?? null}::text and u.disabled_at is null
+          where u.id = ${user.id}::uuid and u.password_hash = ${stored}::text and u.disabled_at is null
             and s.id = ${session.id}::uuid and s.user_id = u.id and s.generation = u.session_generation
           returning u.id, u.session_generation
-        ), ${endEverything}, s as (
+        ), gone as (
+          delete from breakwater.sessions s using u where s.user_id = u.id
+        ), links as (
+          delete from breakwater.verification_tokens t using u
+          where t.user_id = u.id and t.purpose = 'reset-password'
+        ), s as (
           insert into breakwater.sessions
             (id, user_id, secret_hash, generation, expires_at, device, country, city)
           select ${token.id}::uuid, id, ${secretHash}::text, session_generation,
@@ -86,7 +88,6 @@ export async function changePassword(
   )
   // Somebody was faster: the password that was just checked is no longer the current one, or the session ended.
   if (row === undefined) throw invalidCredentials()
-  visitor.waitUntil(config.throttle.refund(requests))
   notify(config, visitor, { kind: 'password-changed', userId: user.id, noticeId: token.id })
   return { user, session: sessionOf(row), token: formatToken(token) }
 }

@@ -1,8 +1,9 @@
 import { sql } from 'drizzle-orm'
-import { type LimitRequest, uuidv7 } from '../core/index.ts'
+import { isBreakwaterError, uuidv7 } from '../core/index.ts'
 import type { AuthConfig } from './config.ts'
+import { asATry, credentialRequests } from './credentials.ts'
 import { date, epoch, interval, one, type Row, recording, text, textOrNull } from './database.ts'
-import { openDevice, sealDevice } from './device-cookie.ts'
+import { sealDevice } from './device-cookie.ts'
 import { invalidCredentials } from './errors.ts'
 import { markRevoked } from './revoking.ts'
 import { type Identity, SESSION_COLUMNS, sessionOf } from './session-store.ts'
@@ -51,7 +52,8 @@ async function findAccount(config: AuthConfig, email: string): Promise<Account |
 
 /**
  * Makes the session, in one statement that holds the account's row: had the password been changed since it was
- * checked, there would be none. Also ends the session it replaces, and the least recently used beyond the cap.
+ * checked, there would be none. Also ends the session it replaces, whosever that is, and the least recently used
+ * beyond the cap.
  */
 async function insertSession(
   config: AuthConfig,
@@ -69,13 +71,15 @@ async function insertSession(
         where id = ${account.id}::uuid and password_hash = ${account.passwordHash}::text
           and disabled_at is null and email_verified_at is not null
         for no key update
-      ), excess as (
-        select id from breakwater.sessions where user_id in (select id from u) and id is distinct from ${replaced}
-        order by last_used_at desc, id desc offset ${config.perUser - 1}::int
+      ), doomed as (
+        (select id from breakwater.sessions where user_id in (select id from u) and id is distinct from ${replaced}
+          order by last_used_at desc, id desc offset ${config.perUser - 1}::int)
+        union all
+        select id from breakwater.sessions
+        where id = ${replaced} and secret_hash = ${replacedHash} and exists (select from u)
       ), gone as (
-        delete from breakwater.sessions s using u where s.user_id = u.id
-          and (s.id in (select id from excess) or (s.id = ${replaced} and s.secret_hash = ${replacedHash}))
-        returning s.id
+        delete from breakwater.sessions s using doomed where s.id = doomed.id
+        returning s.user_id
       ), s as (
         insert into breakwater.sessions
           (id, user_id, secret_hash, generation, expires_at, device, country, city)
@@ -84,35 +88,24 @@ async function insertSession(
           ${visitor.device}::text, ${visitor.country}::text, ${visitor.city}::text
         from u returning *
       ), event as (${recording('signed-in', visitor, sql`user_id, id from s`)})
-      select ${SESSION_COLUMNS}, (select count(*)::int from gone) as ended from s`,
+      select ${SESSION_COLUMNS}, (select string_agg(distinct user_id::text, ',') from gone) as ended from s`,
   )
 }
 
 /** Raises an old hash to today's cost, now that the password is known. Leaves alone one that changed meanwhile. */
 async function rehash(config: AuthConfig, account: Account, password: string): Promise<void> {
-  const fresh = await config.passwords.hash(password)
+  let fresh: string
+  try {
+    fresh = await config.passwords.hash(password)
+  } catch (error) {
+    // There is no hurry: the next sign-in will do.
+    if (isBreakwaterError(error) && error.code === 'overloaded') return
+    throw error
+  }
   await config.db.execute(
     sql`update breakwater.users set password_hash = ${fresh}::text, updated_at = now()
       where id = ${account.id}::uuid and password_hash = ${account.passwordHash}::text`,
   )
-}
-
-/** The buckets that a try at a password counts in: the address, and the account, unless the device is known. */
-export async function credentialRequests(
-  config: AuthConfig,
-  email: string,
-  device: string | undefined,
-  visitor: Visitor,
-): Promise<{ readonly requests: readonly LimitRequest[]; readonly known: boolean }> {
-  const nonce = await openDevice(config.secrets, email, device)
-  const account = nonce === undefined ? `account:${email}` : `account:${email}:device:${nonce}`
-  return {
-    requests: [
-      { policy: 'credentials', key: `address:${visitor.address}` },
-      { policy: 'credentials', key: account },
-    ],
-    known: nonce !== undefined,
-  }
 }
 
 /**
@@ -120,12 +113,15 @@ export async function credentialRequests(
  * @throws BreakwaterError `invalid-credentials`, `quota-exceeded`, `overloaded`
  */
 export async function signIn(config: AuthConfig, input: SignInInput, visitor: Visitor): Promise<SignedIn> {
-  const { email, password, replaces } = input
-  const { requests, known } = await credentialRequests(config, email, input.device, visitor)
-  await config.throttle.spend(requests)
+  const { requests, known } = await credentialRequests(config, input.email, input.device, visitor)
+  const signedIn = await asATry(config, requests, visitor, () => attempt(config, input, visitor))
+  return known ? signedIn : { ...signedIn, device: await sealDevice(config.secrets, input.email) }
+}
 
+async function attempt(config: AuthConfig, input: SignInInput, visitor: Visitor): Promise<SignedIn> {
+  const { email, password, replaces } = input
   // Twice, because the stored hash may be replaced in between, by another sign-in that raised its cost.
-  for (let attempt = 0; attempt < 2; attempt++) {
+  for (let round = 0; round < 2; round++) {
     const account = await findAccount(config, email)
     const verdict = await config.passwords.verify(account?.passwordHash ?? undefined, password)
     if (account === undefined || !verdict.ok) {
@@ -137,14 +133,14 @@ export async function signIn(config: AuthConfig, input: SignInInput, visitor: Vi
     const row = await insertSession(config, account, token, replaces, visitor)
     if (row === undefined) continue
 
-    if (Number(row['ended']) > 0) visitor.waitUntil(markRevoked(config, account.id, visitor))
+    for (const userId of textOrNull(row, 'ended')?.split(',') ?? []) {
+      visitor.waitUntil(markRevoked(config, userId, visitor))
+    }
     if (verdict.rehash) visitor.waitUntil(rehash(config, account, password))
-    visitor.waitUntil(config.throttle.refund(requests))
     return {
       user: { id: account.id, email: account.email, createdAt: account.createdAt },
       session: sessionOf(row),
       token: formatToken(token),
-      ...(!known && { device: await sealDevice(config.secrets, email) }),
     }
   }
   throw invalidCredentials()

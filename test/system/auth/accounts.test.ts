@@ -217,6 +217,21 @@ describe('signing in', () => {
     expect((await client.get('/auth/sessions')).json['sessions']).toHaveLength(1)
   })
 
+  it("ends the session of whoever was signed in on this device before, but not by that session's mere id", async () => {
+    await app.register(email)
+    await app.register(`second-${email}`)
+    const client = await app.signedIn(email)
+    const copy = app.createClient()
+    copy.jar.set('__Host-session', client.jar.get('__Host-session') ?? '')
+    const forger = app.createClient()
+    forger.jar.set('__Host-session', `${copy.jar.get('__Host-session')?.slice(0, 22)}${'A'.repeat(42)}`)
+    await forger.post('/auth/sign-in', { email: `second-${email}`, password: PASSWORD })
+    expect((await copy.get('/me')).status).toBe(200)
+    await client.post('/auth/sign-in', { email: `second-${email}`, password: PASSWORD })
+    expect((await copy.get('/me')).status).toBe(401)
+    expect((await client.get('/me')).json).toMatchObject({ email: `second-${email}` })
+  })
+
   it('verifies the password exactly as typed', async () => {
     const password = ' Crème brûlée, 密码 '
     await app.register(email, password)
@@ -351,6 +366,18 @@ describe('brute force', () => {
     const limited = await createApplication(scratch, { limiter: counting })
     for (let i = 0; i < 6; i++) await limited.signedIn(email)
     await limited.settle()
+    expect([...counting.spent.values()]).toEqual([0, 0])
+  })
+
+  it('costs nothing when it is we who fail', async () => {
+    await app.register(email)
+    const counting = limiter(3)
+    const busy = await createApplication(scratch, {
+      limiter: counting,
+      hasher: { ...scrypt({ logN: 4 }), verify: () => Promise.reject(new RangeError('out of memory')) },
+    })
+    await expect(busy.createClient().post('/auth/sign-in', { email, password: PASSWORD })).rejects.toThrow()
+    await busy.settle()
     expect([...counting.spent.values()]).toEqual([0, 0])
   })
 

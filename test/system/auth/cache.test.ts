@@ -167,6 +167,17 @@ describe('with a signed cookie and marks in Redis', () => {
     expect((await client.get('/me')).cookies).toHaveLength(1)
   })
 
+  it('leaves no cookie of the old session beside, or after, a new one', async () => {
+    const client = await app.signedIn(email)
+    client.jar.delete('__Host-session-cache')
+    await client.post('/auth/sign-in', { email, password: PASSWORD })
+    await app.settle()
+    expect(await roundTrips(() => client.get('/auth/sessions'))).toMatchObject({ postgres: 2 })
+    client.jar.delete('__Host-session-cache')
+    await client.post('/auth/sign-out')
+    expect([...client.jar.keys()]).toEqual(['__Host-device'])
+  })
+
   it('works for whoever comes with cookies of an older secret', async () => {
     const client = await app.signedIn(email)
     const rotated = await createApplication(scratch, {
