@@ -8,9 +8,9 @@ export const name: CommandModule['name'] = 'db'
 /** One line for the list of commands. */
 export const summary: CommandModule['summary'] = 'Apply migrations'
 /** What follows the command. */
-export const positionals: CommandModule['positionals'] = '<migrate>'
+export const positionals: string = '<migrate>'
 /** More for its help. */
-export const details: CommandModule['details'] = `migrate applies what is missing of a folder of migrations, in one
+export const details: string = `migrate applies what is missing of a folder of migrations, in one
 transaction, under an advisory lock. The database is DATABASE_URL_DIRECT: the direct address, since a pooler would hand
 the lock to somebody else.`
 
