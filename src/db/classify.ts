@@ -116,10 +116,9 @@ export function classify(thrown: unknown, circumstances: Circumstances): Classif
 
   const text = chain.map((one) => `${word(one['code']) ?? ''} ${word(one['message']) ?? ''}`).join(' ')
   const status = Number(/HTTP status (\d{3})/.exec(text)?.[1] ?? 0)
-  const top = word(chain[0]?.['message']) ?? String(thrown)
+  const top = word(chain[0]?.['message']) ?? 'no message'
   // A 400 without a code is Neon's proxy speaking, before it asked Postgres.
-  const fromProxy =
-    chain[0]?.['name'] === 'NeonDbError' && status === 0 && !('sourceError' in (chain[0] ?? {}))
+  const fromProxy = chain[0]?.['name'] === 'NeonDbError' && status === 0 && chain[0]?.['sourceError'] == null
   const unsent =
     !aborted &&
     (NEVER_CONNECTED.test(text) || PROXY_REFUSED.test(text) || status === 429 || status === 503 || fromProxy)

@@ -75,7 +75,10 @@ export async function connect(address: Address, timeout: number): Promise<Connec
     work?.signal.removeEventListener('abort', hangUp)
     if (ended) return Promise.resolve()
     ended = true
-    return client.end().catch(() => {})
+    const goodbye = client.end().catch(() => {})
+    // The driver waits for the end of a line that may have ended already.
+    if (broken) return Promise.resolve()
+    return settledWithin(goodbye, GRACE)
   }
 
   /** One round trip, after those before it. `unchanged` tells whether losing its answer leaves no doubt. */
@@ -147,3 +150,13 @@ export async function connect(address: Address, timeout: number): Promise<Connec
 
 const GRACE = 1000
 const ATTRIBUTES = { 'db.system.name': 'postgresql', transport: 'websocket' } as const
+
+/** Waits for a promise, but no longer than that; leaves no timer behind. */
+async function settledWithin(promise: Promise<void>, milliseconds: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, milliseconds)
+  })
+  await Promise.race([promise, late])
+  clearTimeout(timer)
+}
