@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -7,6 +8,7 @@ import {
   renameSync,
   rmSync,
   statfsSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -73,14 +75,23 @@ export async function takeState(folder: string, reset: boolean): Promise<StateFo
 function prepare(path: string): void {
   // The database's own user must be able to pass through; what is secret inside has a mode of its own.
   mkdirSync(path, { recursive: true, mode: 0o755 })
-  if (existsSync(join(path, MARKER))) return
+  if (existsSync(join(path, MARKER))) {
+    open(path)
+    return
+  }
   if (readdirSync(path).length > 0) {
     throw new LocalError(
       `${path} holds files that are not Breakwater's state, so it is left alone. Give --state an empty folder or a new one.`,
     )
   }
   writeFileSync(join(path, '.gitignore'), '*\n')
+  open(path)
   writeFileSync(join(path, MARKER), `${JSON.stringify({ breakwater: 'local state', version: 1 })}\n`)
+}
+
+/** Postgres refuses to run as root and runs as a user of its own, who must get through. */
+function open(path: string): void {
+  if (process.getuid?.() === 0) chmodSync(path, statSync(path).mode | 0o111)
 }
 
 function empty(path: string): void {

@@ -8,14 +8,14 @@ import process from 'node:process'
 const SCRIPT = `
 groups=
 while read -r group; do groups="$groups $group"; done
-for group in $groups; do kill -TERM -- "-$group" 2>/dev/null; done
+for group in $groups; do kill -s TERM -- "-$group" 2>/dev/null; done
 for _ in 1 2 3 4 5 6 7 8 9 10; do
   left=
-  for group in $groups; do kill -0 -- "-$group" 2>/dev/null && left=1; done
+  for group in $groups; do kill -s 0 -- "-$group" 2>/dev/null && left=1; done
   [ -z "$left" ] && exit 0
   sleep 0.1
 done
-for group in $groups; do kill -KILL -- "-$group" 2>/dev/null; done
+for group in $groups; do kill -s KILL -- "-$group" 2>/dev/null; done
 `
 
 /** Ends process groups when this process dies without having done so. */
