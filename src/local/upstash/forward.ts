@@ -2,7 +2,7 @@ import { sha1 } from './lua/redis-library.ts'
 import { CommandError, type Reply } from './reply.ts'
 import { RespClient } from './resp.ts'
 import { readShebang } from './shebang.ts'
-import { ABORTED, type Backend } from './store.ts'
+import { ABORTED, type Backend, ServerUnavailable } from './store.ts'
 
 /**
  * Forwards commands to a real Redis. Scripts whose first line carries Upstash's own flag are sent without it,
@@ -25,11 +25,19 @@ export class ForwardingBackend implements Backend {
       sent.push(translated.words)
       restore.push(translated.reply)
     }
-    if (!atomic) return (await this.#client.send(sent)).map((reply, i) => restore[i]?.(reply) ?? reply)
-    const replies = await this.#client.send([['MULTI'], ...sent, ['EXEC']])
+    if (!atomic) return (await this.#send(sent)).map((reply, i) => restore[i]?.(reply) ?? reply)
+    const replies = await this.#send([['MULTI'], ...sent, ['EXEC']])
     const results = replies.at(-1)
     if (results instanceof CommandError) throw new CommandError(ABORTED)
     return (results as Reply[]).map((reply, i) => restore[i]?.(reply) ?? reply)
+  }
+
+  async #send(commands: readonly string[][]): Promise<Reply[]> {
+    try {
+      return await this.#client.send(commands)
+    } catch (cause) {
+      throw new ServerUnavailable(cause)
+    }
   }
 
   close(): Promise<void> {

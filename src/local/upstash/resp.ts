@@ -70,9 +70,11 @@ export class RespClient {
   readonly #waiting: Waiting[] = []
 
   constructor(url: string) {
+    // The URL itself is not shown: it may hold a password.
+    if (!URL.canParse(url) || !/^rediss?:\/\//.test(url)) {
+      throw new TypeError('The URL of the Redis server must be redis://… or rediss://…')
+    }
     this.#url = new URL(url)
-    if (!/^rediss?:$/.test(this.#url.protocol))
-      throw new TypeError('A Redis URL begins with redis:// or rediss://')
   }
 
   /** Sends commands in one write, so that nothing comes between them; answers in order. */

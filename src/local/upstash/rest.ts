@@ -1,6 +1,6 @@
 import { binaryToBase64, fromBinary, toBinary } from './binary.ts'
 import { CommandError, type Reply, Status } from './reply.ts'
-import type { Backend } from './store.ts'
+import { ABORTED, type Backend, ServerUnavailable } from './store.ts'
 
 /** Bytes of a request body that are read at most. */
 const MAX_BODY: number = 10 * 1024 * 1024
@@ -157,7 +157,7 @@ async function run({ kind, commands }: Parsed, backend: Backend): Promise<Reply[
   const allowed = commands.filter((_, i) => !refused[i])
   if (kind === 'transaction') {
     if (allowed.length < commands.length) {
-      throw new CommandError('EXECABORT Transaction discarded because of previous errors.')
+      throw new CommandError(ABORTED)
     }
     return backend.execute(commands, true)
   }
@@ -195,8 +195,8 @@ export class RestFront {
       }
       return this.#respond(200, `[${replies.map((reply) => envelope(reply, encode)).join(',')}]`)
     } catch (error) {
-      if (error instanceof Refusal || error instanceof CommandError) {
-        const status = error instanceof Refusal ? error.status : 400
+      if (error instanceof Refusal || error instanceof CommandError || error instanceof ServerUnavailable) {
+        const status = error instanceof Refusal ? error.status : error instanceof CommandError ? 400 : 503
         return this.#respond(status, JSON.stringify({ error: fromBinary(error.message) }))
       }
       throw error

@@ -42,6 +42,13 @@ function fits(command: Command, words: number): boolean {
   return command.arity < 0 ? words >= -command.arity : words === command.arity
 }
 
+/** The real server behind the stand-in could not be reached, or went away. */
+export class ServerUnavailable extends Error {
+  constructor(cause: unknown) {
+    super('ERR the Redis server behind the stand-in cannot be reached', { cause })
+  }
+}
+
 /** What a transaction is answered with when one of its commands cannot even be queued. */
 export const ABORTED = 'EXECABORT Transaction discarded because of previous errors.'
 

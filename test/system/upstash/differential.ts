@@ -8,7 +8,7 @@ import { randomCommands } from './random-commands.ts'
 import { SCRIPTS } from './scripts.ts'
 
 /** A command that the two answered differently. */
-export interface Difference {
+interface Difference {
   readonly command: string
   readonly embedded: string
   readonly real: string
@@ -27,15 +27,15 @@ export interface RealRedis {
   stop(): Promise<void>
 }
 
-/** Starts a `redis-server` on a free port; undefined where there is none. */
-export async function startRedis(): Promise<RealRedis | undefined> {
+/** Starts a `redis-server`, on a free port unless one is given; undefined where there is none. */
+export async function startRedis(wanted?: number): Promise<RealRedis | undefined> {
   const path: string = process.env['PATH'] ?? ''
   const binary = path
     .split(delimiter)
     .map((folder) => join(folder, 'redis-server'))
     .find((file) => existsSync(file))
   if (binary === undefined) return undefined
-  const port = await freePort()
+  const port = wanted ?? (await freePort())
   const server = spawn(
     binary,
     ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', '/tmp'],
@@ -127,7 +127,7 @@ function sameTime(a: unknown, b: unknown): boolean {
 }
 
 /** Splits a line as `redis-cli` does. */
-export function words(line: string): string[] {
+function words(line: string): string[] {
   const found = line.match(/"(?:[^"\\]|\\.)*"|\S+/g) ?? []
   return found.map((word) =>
     word.startsWith('"')

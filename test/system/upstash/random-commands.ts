@@ -1,5 +1,5 @@
 /** Numbers from a seed: the same sequence every time (mulberry32). */
-export function generator(seed: number): (below: number) => number {
+function generator(seed: number): (below: number) => number {
   let state = seed | 0
   return (below) => {
     state = (state + 0x6d2b79f5) | 0

@@ -5,7 +5,7 @@ import type { Runtime } from './runtime.ts'
 import { LuaTable, type LuaValue, typeOf, Userdata } from './values.ts'
 
 /** What JSON's null is in a script. */
-export const NULL: Userdata = new Userdata('null')
+const NULL: Userdata = new Userdata('null')
 
 const MAX_DEPTH = 1000
 const ESCAPED: Readonly<Record<string, string>> = {

@@ -11,7 +11,7 @@ const MAX_ITEMS = 1_000_000
 export type ScriptCall = (command: string[]) => Reply
 
 /** A reply as a script sees it: nil becomes false, a status a table with `ok`, an error one with `err`. */
-export function toLua(reply: Reply): LuaValue {
+function toLua(reply: Reply): LuaValue {
   if (reply === null) return false
   if (typeof reply === 'string' || typeof reply === 'number') return reply
   if (typeof reply === 'bigint') return Number(reply)
