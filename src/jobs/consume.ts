@@ -61,7 +61,12 @@ function report(
   dead: boolean,
 ): void {
   try {
-    consumer.reporter?.captureException(error, {
+    if (consumer.reporter === undefined) {
+      // Whoever observes the work hears of it, and the console where nobody does.
+      ;(currentWork() ?? workFor('queue')).fail?.(error, 'queue')
+      return
+    }
+    consumer.reporter.captureException(error, {
       mechanism: 'queue',
       handled: true,
       level: dead ? 'error' : 'warning',

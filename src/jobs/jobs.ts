@@ -31,7 +31,7 @@ export interface JobsOptions {
   readonly queue: JobQueue
   /** Every job that this worker makes or runs. */
   readonly jobs: readonly AnyJob[]
-  /** Told of failed attempts (warning) and dead jobs (error). */
+  /** Told of failed attempts (warning) and dead jobs (error). Default: whoever observes the unit of work. */
   readonly reporter?: Reporter
   /** Jobs of one batch that run at once. Default 4: a transaction takes a connection, and a request has six. */
   readonly concurrency?: number

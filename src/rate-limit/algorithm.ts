@@ -96,8 +96,6 @@ function read(s: State, charge: Charge, us: number): Reading {
 export interface Proposal extends Outcome {
   /** Whether the state changed by the asking alone: a violation was noted. */
   readonly noted: boolean
-  /** Units left after charging. */
-  readonly left: number
 }
 
 /**
@@ -117,43 +115,35 @@ export function propose(s: State, charge: Charge, us: number, note: boolean): Pr
     }
   }
   const { free, reset, wait } = read(s, charge, us)
-  if (s.until > now) {
-    const retry = s.until - now
-    return {
-      allowed: false,
-      remaining: 0,
-      reset: retry,
-      retry,
-      block: retry,
-      penalized: true,
-      noted: false,
-      left: 0,
-    }
-  }
-  if (cost <= free) {
-    const left = free - cost
-    return { allowed: true, remaining: free, reset, retry: 0, block: 0, penalized: false, noted: false, left }
-  }
-  let retry = wait(cost)
-  let block = 0
-  let penalized = false
-  const counts = note && policy.penaltyAfter > 0
-  if (counts) {
-    s.violations += 1
-    s.since = now
-    if (s.violations >= policy.penaltyAfter) {
-      s.violations = 0
-      s.strikes = Math.min(30, s.strikes + 1)
-      const length = Math.min(policy.penaltyCeiling, policy.window * 2 ** (s.strikes - 1))
-      s.until = now + length
-      retry = Math.max(retry, length)
-      block = length
-      penalized = true
-    }
-  } else if (free < 1) {
-    block = wait(1)
-  }
-  return { allowed: false, remaining: free, reset: retry, retry, block, penalized, noted: counts, left: free }
+  const said = (
+    allowed: boolean,
+    remaining: number,
+    reset: number,
+    block: number,
+    penalized = false,
+    noted = false,
+  ) => ({
+    allowed,
+    remaining,
+    reset,
+    retry: allowed ? 0 : reset,
+    block,
+    penalized,
+    noted,
+  })
+  const blocked = s.until - now
+  if (blocked > 0) return said(false, 0, blocked, blocked, true)
+  if (cost <= free) return said(true, free, reset, 0)
+  const retry = wait(cost)
+  if (!note || policy.penaltyAfter === 0) return said(false, free, retry, free < 1 ? wait(1) : 0)
+  s.violations += 1
+  s.since = now
+  if (s.violations < policy.penaltyAfter) return said(false, free, retry, 0, false, true)
+  s.violations = 0
+  s.strikes = Math.min(30, s.strikes + 1)
+  const length = Math.min(policy.penaltyCeiling, policy.window * 2 ** (s.strikes - 1))
+  s.until = now + length
+  return said(false, free, Math.max(retry, length), length, true, true)
 }
 
 /** Adds a charge to a state that {@link propose} has brought up to date; a negative cost gives back. */

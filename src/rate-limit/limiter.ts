@@ -9,7 +9,7 @@ import {
 import { BlockedKeys } from './blocked.ts'
 import { Breaker, within } from './deadline.ts'
 import { joined } from './joined.ts'
-import { type CompiledPolicy, compilePolicy, type Policies } from './policy.ts'
+import { type CompiledPolicy, compilePolicy, type Policies, units } from './policy.ts'
 import { presets } from './presets.ts'
 import { memory } from './stores/memory.ts'
 import type { Charge, Outcome, RateLimitStore } from './stores/store.ts'
@@ -74,8 +74,9 @@ export interface Decision extends LimitDecision {
 /** A limiter with more to say than core's {@link Limiter} asks for. */
 export interface RateLimiter extends Limiter {
   check(requests: readonly RateLimitRequest[]): Promise<Decision>
-  /** What {@link check} would say, charging nothing. */
+  /** What {@link check} would say, charging nothing. Fails when the store does. */
   peek(requests: readonly RateLimitRequest[]): Promise<Decision>
+  /** Gives back what a check took. Never fails: what the store does not hear of stays spent. */
   refund(requests: readonly RateLimitRequest[]): Promise<void>
   /** Forgets keys, penalties too: for support, after the right person was locked out. */
   reset(requests: readonly RateLimitRequest[]): Promise<void>
@@ -131,10 +132,8 @@ export function createLimiter(options: LimiterOptions): RateLimiter {
       const found = policy(request.policy)
       const cost = request.cost ?? found.cost
       const quota = request.quota ?? found.quota
-      if (!Number.isSafeInteger(cost) || cost < 1)
-        throw new TypeError('A rate limit cost must be a positive integer')
-      if (!Number.isSafeInteger(quota) || quota < 1)
-        throw new TypeError('A rate limit quota must be a positive integer')
+      units('Rate limit cost', cost)
+      units('Rate limit quota', quota)
       // Usually the same address goes to every policy of a request: hash it once.
       if (last?.key !== request.key) last = { key: request.key, hashed: hash(request.key) }
       const key = bases.get(found) + last.hashed
@@ -281,7 +280,9 @@ export function createLimiter(options: LimiterOptions): RateLimiter {
     async refund(requests) {
       const list = charges(requests)
       for (const { key } of list) blocked.delete(key)
-      await store.refund(list)
+      // Whoever gives back has done what was asked of him: a store that is out must not undo that.
+      await local.refund(list)
+      await within(store.refund(list), timeout).catch((error) => fail(error, Date.now()))
     },
     async reset(requests) {
       const list = charges(requests)

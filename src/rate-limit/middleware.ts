@@ -80,17 +80,22 @@ export interface RateLimit<P extends Policies = Policies> extends MiddlewareHand
 
 class State implements RequestLimits {
   readonly limiter: RateLimiter
-  readonly decisions: Decision[] = []
+  readonly decisions: Decision[]
   readonly headers: boolean
-  /** Handlers whose requirement the app-wide check has decided. */
-  readonly done = new Set<unknown>()
+  /** Handlers whose requirement an app-wide check has decided. */
+  readonly done: Set<unknown>
   started: Promise<Decision> | undefined
+  /** Whether a middleware has the decision of `started`. */
+  taken = false
   /** Charges left for a later check. */
   waiting: readonly RateLimitRequest[] | undefined
 
-  constructor(limiter: RateLimiter, headers: boolean) {
+  /** @param earlier that of a `rateLimit` before this one on the way: what it decided stays decided. */
+  constructor(limiter: RateLimiter, headers: boolean, earlier: State | undefined) {
     this.limiter = limiter
     this.headers = headers
+    this.decisions = earlier ? [...earlier.decisions] : []
+    this.done = earlier?.done ?? new Set()
   }
 
   settle(decision: Decision): void {
@@ -196,7 +201,7 @@ async function begin(c: Context, state: State, policy: string, options: LimitOpt
   for (const { handler, requirement } of findRequirements(c)) {
     if (requirement === DEFERRED) wait ||= currentWork() !== undefined
     else if (requirement.when === 'join') wait = true
-    else if (requirement.when === 'early') {
+    else if (requirement.when === 'early' && !state.done.has(handler)) {
       asked.push(request(limiter, c, requirement.policy, requirement))
       state.done.add(handler)
     }
@@ -255,21 +260,20 @@ export function rateLimit<const P extends Policies = Record<never, never>>(
   function start(c: Context): State | undefined {
     const earlier = stateOf(c)
     // A second rateLimit on the same way has its own policy, and so its own state.
-    if (earlier?.limiter === limiter && earlier.started !== undefined && !taken.has(earlier)) return earlier
+    if (earlier?.limiter === limiter && earlier.started !== undefined && !earlier.taken) return earlier
     if (options.skip?.(c)) return undefined
-    const state = new State(limiter, headers)
+    const state = new State(limiter, headers, earlier)
     c.set('rateLimit', state)
     state.started = begin(c, state, policy, options)
     // The middleware awaits it; until then a rejection has no one.
     state.started.catch(() => {})
     return state
   }
-  const taken = new WeakSet<State>()
 
   const middleware: MiddlewareHandler<RateLimitEnv> = async function rateLimit(c, next) {
     const state = start(c)
     if (state === undefined) return next()
-    taken.add(state)
+    state.taken = true
     state.settle(await (state.started as Promise<Decision>))
     const known = state.decisions.length
     // Before the handler is cheap: they are there when its reply is made. A reply made by hand, an error's, or

@@ -83,16 +83,19 @@ export interface CompiledPolicy {
 const ALGORITHMS: readonly string[] = ['fixed-window', 'sliding-window', 'token-bucket']
 const FAILURES: readonly string[] = ['open', 'closed', 'local']
 
+/** @throws TypeError when it is no number of units */
+export function units(what: string, value: number): number {
+  if (Number.isSafeInteger(value) && value > 0) return value
+  throw new TypeError(`${what} must be a positive integer`)
+}
+
 /**
  * Fills in and checks a policy.
  * @throws TypeError that says which policy and what is wrong with it.
  */
 export function compilePolicy(name: string, policy: Policy): CompiledPolicy {
-  const wrong = (what: string) => new TypeError(`Rate limit policy "${name}": ${what}`)
-  const units = (option: string, value: number) => {
-    if (!Number.isSafeInteger(value) || value < 1) throw wrong(`${option} must be a positive integer`)
-    return value
-  }
+  const here = `Rate limit policy "${name}": `
+  const wrong = (what: string) => new TypeError(here + what)
   const length = (option: string, value: Duration) => {
     const ms = milliseconds(value)
     if (!Number.isInteger(ms) || ms < 1000) throw wrong(`${option} must be at least a second`)
@@ -107,9 +110,9 @@ export function compilePolicy(name: string, policy: Policy): CompiledPolicy {
   if (!FAILURES.includes(onStoreFailure)) throw wrong(`onStoreFailure must be one of ${FAILURES.join(', ')}`)
   if (policy.burst !== undefined && algorithm !== 'token-bucket')
     throw wrong('only a token bucket has a burst')
-  const quota = units('quota', policy.quota)
-  const burst = units('burst', policy.burst ?? quota)
-  const cost = units('cost', policy.cost ?? 1)
+  const quota = units(`${here}quota`, policy.quota)
+  const burst = units(`${here}burst`, policy.burst ?? quota)
+  const cost = units(`${here}cost`, policy.cost ?? 1)
   if (cost > burst) throw wrong('cost is more than the quota can ever give')
   const window = length('window', policy.window)
   const ceiling = length('penalty.ceiling', policy.penalty?.ceiling ?? '1 h')
@@ -122,7 +125,7 @@ export function compilePolicy(name: string, policy: Policy): CompiledPolicy {
     cost,
     key: policy.key ?? 'ip',
     onStoreFailure,
-    penaltyAfter: policy.penalty === undefined ? 0 : units('penalty.after', policy.penalty.after ?? 1),
+    penaltyAfter: policy.penalty === undefined ? 0 : units(`${here}penalty.after`, policy.penalty.after ?? 1),
     penaltyCeiling: ceiling,
     penaltyDecay: length('penalty.decay', policy.penalty?.decay ?? ceiling),
     shadow: policy.shadow ?? false,

@@ -1,4 +1,5 @@
 import { charge as apply, fresh, lifetime, propose, type State } from '../algorithm.ts'
+import { units } from '../policy.ts'
 import type { Charge, Outcome, RateLimitStore } from './store.ts'
 
 /** Options of {@link memory}. */
@@ -20,8 +21,7 @@ interface Entry {
  * development, for single processes, and as what a policy falls back to when its store is out.
  */
 export function memory(options: MemoryOptions = {}): RateLimitStore {
-  const maxKeys = options.maxKeys ?? 10_000
-  if (!Number.isSafeInteger(maxKeys) || maxKeys < 1) throw new TypeError('maxKeys must be a positive integer')
+  const maxKeys = units('maxKeys', options.maxKeys ?? 10_000)
   const clock = options.now ?? Date.now
   const entries = new Map<string, Entry>()
 
@@ -48,13 +48,13 @@ export function memory(options: MemoryOptions = {}): RateLimitStore {
     })
     const refused = plans.some(({ charge, proposal }) => !proposal.allowed && !charge.policy.shadow)
     return plans.map(({ charge, state, proposal }) => {
-      const { noted, left, ...outcome } = proposal
+      const { noted, ...outcome } = proposal
       if (commit && proposal.allowed && !refused) {
         apply(state, charge, charge.cost, us)
         save(charge, state, us)
         const reset =
           charge.policy.algorithm === 'token-bucket' ? Math.ceil((state.at - us) / 1000) : outcome.reset
-        return { ...outcome, remaining: left, reset }
+        return { ...outcome, remaining: outcome.remaining - charge.cost, reset }
       }
       if (noted) save(charge, state, us)
       return outcome

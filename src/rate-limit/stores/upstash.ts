@@ -62,15 +62,15 @@ export function upstash(redis: Redis | UpstashClient): RateLimitStore {
       throw new TypeError('The rate limit script gave an unexpected reply')
     }
     return charges.map((_, i) => {
-      const [allowed, remaining, reset, retry, block, penalized] = reply.slice(i * 6, i * 6 + 6) as [
-        number,
-        number,
-        number,
-        number,
-        number,
-        number,
-      ]
-      return { allowed: allowed === 1, remaining, reset, retry, block, penalized: penalized === 1 }
+      const at = (n: number) => reply[i * 6 + n] as number
+      return {
+        allowed: at(0) === 1,
+        remaining: at(1),
+        reset: at(2),
+        retry: at(3),
+        block: at(4),
+        penalized: at(5) === 1,
+      }
     })
   }
 

@@ -237,9 +237,12 @@ describe('the effect in the database', () => {
   it('survives a worker that died in the middle', async () => {
     const jobs = make()
     const id = await jobs.enqueue(pay, order)
-    effect = () => new Promise(() => {})
+    let end = () => {}
+    const ended = new Promise<void>((resolve) => {
+      end = resolve
+    })
+    effect = () => ended
     const dying = jobs.run(id)
-    dying.catch(() => {})
     await expect.poll(async () => (await rows())[0]?.['state']).toBe('running')
     await set(`lease_until = now() - interval '1 second'`)
     effect = () => {}
@@ -247,6 +250,8 @@ describe('the effect in the database', () => {
     queue.sent.length = 0
     expect(await jobs.relay()).toBe(1)
     expect(await jobs.consume(queue.take().batch)).toEqual(['done'])
+    end()
+    expect(await dying).toBe('skipped')
     expect(await ledger()).toBe(1)
   })
 })

@@ -237,6 +237,12 @@ describe('createLimiter', () => {
     }
   })
 
+  it('gives back without failing when the store is out', async () => {
+    const store = { ...memory(), refund: () => Promise.reject(new Error('refused')) }
+    const limiter = createLimiter({ store, policies })
+    await expect(limiter.refund([{ policy: 'open', key: 'k' }])).resolves.toBeUndefined()
+  })
+
   it('works inside a unit of work that left nothing to join', async () => {
     const limiter = createLimiter({ store: memory(), policies })
     const work = { id: 'w' } as unknown as Work

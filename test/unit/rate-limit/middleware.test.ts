@@ -221,6 +221,18 @@ describe('rateLimit()', () => {
     expect(store.calls.length).toBe(1)
   })
 
+  it('charges a route’s limit once where two app-wide policies are on the way', async () => {
+    const store = counting()
+    const limits = rateLimit({ limiter: { store, policies } })
+    const hono = new Hono()
+      .use(limits)
+      .use('/api/*', rateLimit({ limiter: limits.limiter, policy: 'expensive' }))
+      .get('/api/search', limits.limit('search'), (c) => c.text('found'))
+    const response = await hono.request('/api/search')
+    expect(store.calls).toEqual([['default', 'search'], ['expensive']])
+    expect(response.headers.get('RateLimit')).toMatch(/"default";r=4.*"search";r=1.*"expensive";r=9/)
+  })
+
   it('refuses unknown policies when the app is built, and says when it is missing itself', async () => {
     const limits = rateLimit({ limiter: { store: memory(), policies } })
     // @ts-expect-error not a policy
