@@ -86,7 +86,7 @@ const NEVER_CONNECTED =
 
 /** Neon's proxy, when it could not or would not take the statement to Postgres. */
 const PROXY_REFUSED =
-  /couldn't connect to compute|too many database connection attempts|control plane|compute is (busy|unavailable)|rate limit/i
+  /couldn't connect to compute|too many database connection attempts|control plane|compute is (busy|unavailable)|rate limit|"severity":"FATAL"/i
 
 function depths(error: unknown): Record<string, unknown>[] {
   const found: Record<string, unknown>[] = []
