@@ -72,7 +72,7 @@ export class Store {
 
   /** Runs one command. Errors are returned, not thrown. */
   run(words: readonly string[]): Reply {
-    this.keys.now = this.#clock()
+    this.keys.now = Math.floor(this.#clock())
     try {
       const command = this.#find(words)
       return command.run(this.keys, words.slice(1))
@@ -95,7 +95,7 @@ export class Store {
 
   /** Deletes what has expired. */
   sweep(): void {
-    this.keys.now = this.#clock()
+    this.keys.now = Math.floor(this.#clock())
     this.keys.sweep()
   }
 
