@@ -56,6 +56,26 @@ export async function readTables(query: Query): Promise<TableInfo[]> {
   }))
 }
 
+/**
+ * Locks tables against being dropped, emptied or rewritten while they are read, and finds those that already were since
+ * the snapshot was taken: TRUNCATE and rewriting forms of ALTER TABLE are not seen by snapshots, to which such a table
+ * is simply empty.
+ * @returns the names of tables that were.
+ */
+export async function lockTables(query: Query, tables: readonly TableInfo[]): Promise<string[]> {
+  if (tables.length === 0) return []
+  await query(
+    `lock table ${tables.map((table) => `only ${qualified(table)}`).join(', ')} in access share mode`,
+  )
+  const rows = await query(
+    `select n.nspname || '.' || c.relname as name
+    from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.oid = any ($1::oid[]) and c.relfilenode is distinct from pg_catalog.pg_relation_filenode(c.oid)`,
+    [tables.map(({ oid }) => oid)],
+  )
+  return rows.map((row) => String(row['name']))
+}
+
 /** Every sequence and where it stands. Read after the rows: it is then never behind them. */
 export async function readSequences(
   query: Query,

@@ -1,5 +1,6 @@
 import { toHex } from '../core/bytes.ts'
 import {
+  lockTables,
   type Query,
   readDigest,
   readExtensions,
@@ -83,12 +84,20 @@ export async function readSnapshot(
 ): Promise<Snapshot> {
   const { query } = connection
   const [server] = await query("select pg_catalog.current_setting('server_version_num') as version")
+  const found = await readTables(query)
+  const rewritten = await lockTables(query, found)
+  if (rewritten.length > 0) {
+    throw new BackupError(
+      'source-changed',
+      `Table ${rewritten.join(', ')} was emptied or rewritten just as the backup began; run it again.`,
+    )
+  }
   const extensions = await readExtensions(query)
   const migrations = await readMigrations(query)
   const schema = await readSchema(query)
   const notCovered = await readNotCovered(query)
   const tables: TableEntry[] = []
-  for (const [index, table] of (await readTables(query)).entries()) {
+  for (const [index, table] of found.entries()) {
     tables.push(await readTable(connection, table, index, options))
   }
   const sequences = await readSequences(query)

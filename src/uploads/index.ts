@@ -4,7 +4,7 @@
  */
 export { PROCESS_JOB } from './create.ts'
 export type { ScanSubject, ScanVerdict, UploadKind, UploadsOptions } from './options.ts'
-export type { UploadQuota } from './records.ts'
+export type { UploadQuota, UploadsDatabase } from './records.ts'
 export type { UploadsSchema } from './routes.ts'
 export { uploads, uploadUsage } from './schema.ts'
 export type { UploadState } from './state.ts'

@@ -1,8 +1,7 @@
 import type { Context, Env } from 'hono'
 import type { Enqueue } from '../core/ports.ts'
 import { type Duration, milliseconds } from '../core/time.ts'
-import type { Database } from '../db/index.ts'
-import type { UploadQuota } from './records.ts'
+import type { UploadQuota, UploadsDatabase } from './records.ts'
 import { KNOWN_TYPES } from './sniff.ts'
 
 /** A kind of upload: what it may be and who may read it. */
@@ -33,7 +32,7 @@ export type ScanVerdict = { readonly ok: true } | { readonly ok: false; readonly
 
 /** How uploads are set up. */
 export interface UploadsOptions<E extends Env = Env, K extends string = string> {
-  readonly db: Database
+  readonly db: UploadsDatabase
   /** The R2 bucket, or how to find it. Give it as a value where `process` and `sweep` are used. */
   readonly bucket: R2Bucket | ((c: Context<E>) => R2Bucket)
   /** The UUID of whoever is asking; undefined when nobody is signed in. */
@@ -78,7 +77,7 @@ const NEVER_INLINE = ['text/html', 'image/svg+xml', 'application/xml']
 
 /** Options with every default filled in. */
 export interface ResolvedOptions<E extends Env> {
-  readonly db: Database
+  readonly db: UploadsDatabase
   readonly bucket: (c: Context<E> | undefined) => R2Bucket
   readonly owner: (c: Context<E>) => string | undefined
   readonly kinds: ReadonlyMap<string, Required<UploadKind>>

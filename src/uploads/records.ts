@@ -3,6 +3,11 @@ import type { Database } from '../db/index.ts'
 import { uploads, uploadUsage } from './schema.ts'
 import { sourcesOf, type UploadState } from './state.ts'
 
+/** The database, as uploads use it: a `Database` of any schema. */
+export type UploadsDatabase = Pick<Database, 'select' | 'update' | 'execute'> & {
+  transaction<T>(fn: (tx: Pick<Database, 'execute'>) => Promise<T>): Promise<T>
+}
+
 /** A row of `uploads`. */
 export type UploadRow = typeof uploads.$inferSelect
 
@@ -111,14 +116,14 @@ export function endStatement(
 }
 
 /** The row of an upload. */
-export async function findUpload(db: Database, id: string): Promise<UploadRow | undefined> {
+export async function findUpload(db: UploadsDatabase, id: string): Promise<UploadRow | undefined> {
   const [row] = await db.select().from(uploads).where(eq(uploads.id, id)).limit(1)
   return row
 }
 
 /** `quarantined` becomes `scanned`. Does nothing when it is no longer there. */
 export async function markScanned(
-  db: Database,
+  db: UploadsDatabase,
   id: string,
   size: { readonly width: number; readonly height: number } | undefined,
 ): Promise<void> {
@@ -129,7 +134,7 @@ export async function markScanned(
 }
 
 /** `scanned` becomes `published`. Does nothing when it is no longer there. */
-export async function markPublished(db: Database, id: string): Promise<void> {
+export async function markPublished(db: UploadsDatabase, id: string): Promise<void> {
   await db
     .update(uploads)
     .set({ state: 'published', publishedAt: sql`now()`, updatedAt: sql`now()` })
@@ -137,7 +142,7 @@ export async function markPublished(db: Database, id: string): Promise<void> {
 }
 
 /** The object of an ended upload is gone. */
-export async function markPurged(db: Database, id: string): Promise<void> {
+export async function markPurged(db: UploadsDatabase, id: string): Promise<void> {
   await db
     .update(uploads)
     .set({ purgedAt: sql`now()` })
@@ -146,7 +151,7 @@ export async function markPurged(db: Database, id: string): Promise<void> {
 
 /** Uploads that have not moved since `before` and should have, oldest first. */
 export async function findUnfinished(
-  db: Database,
+  db: UploadsDatabase,
   states: readonly UploadState[],
   before: Date,
   limit: number,
@@ -160,7 +165,7 @@ export async function findUnfinished(
 }
 
 /** Ended uploads whose object may still be there. */
-export async function findUnpurged(db: Database, before: Date, limit: number): Promise<UploadRow[]> {
+export async function findUnpurged(db: UploadsDatabase, before: Date, limit: number): Promise<UploadRow[]> {
   return db
     .select()
     .from(uploads)

@@ -1,5 +1,8 @@
 import { createBackup } from 'breakwater/backup'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { connect } from '../../../src/backup/connection.ts'
+import { deriveKeys, type MasterKey } from '../../../src/backup/keys.ts'
+import { beginSnapshot, readSnapshot } from '../../../src/backup/snapshot.ts'
 import { chunkKey, listBackups, manifestKey, openBackup } from '../../../src/backup/store.ts'
 import { restore } from '../../../src/cli/backup/restore.ts'
 import { bucketSource } from '../../../src/cli/backup/sources.ts'
@@ -326,6 +329,46 @@ describe('making a backup', () => {
     await expect(backupOf(source, { bucket: failing }).run()).rejects.toThrow('R2 is down')
     expect((await bucket.list()).objects).toEqual([])
     await make()
+  })
+
+  it.each([
+    ['emptied', 'truncate nothing'],
+    ['rewritten', 'alter table nothing alter column id type bigint'],
+  ])('does not take a table for empty that was %s after its moment', async (_, statement) => {
+    const other = await scratchDatabase({ migrations: false })
+    await other.pool.query('create table nothing (id int primary key); insert into nothing values (1), (2)')
+    const connection = await connect(other.url, other.endpoint)
+    try {
+      expect(await beginSnapshot(connection.query)).toBe(true)
+      await other.pool.query(statement)
+      const { seal } = await deriveKeys((await masters())[0] as MasterKey, new Uint8Array(16))
+      const signal = new AbortController().signal
+      await expect(
+        readSnapshot(connection, { backup: 'b', seal, signal, store: async () => {} }),
+      ).rejects.toThrow('Table public.nothing was emptied or rewritten')
+    } finally {
+      await connection.end()
+    }
+  })
+
+  it('keeps others from emptying a table while it is read', async () => {
+    const connection = await connect(source.url, source.endpoint)
+    try {
+      await beginSnapshot(connection.query)
+      const { seal } = await deriveKeys((await masters())[0] as MasterKey, new Uint8Array(16))
+      await readSnapshot(connection, {
+        backup: 'b',
+        seal,
+        signal: new AbortController().signal,
+        store: async () => {
+          await expect(
+            source.pool.query("set lock_timeout = '10ms'; truncate many; reset lock_timeout"),
+          ).rejects.toThrow('lock timeout')
+        },
+      })
+    } finally {
+      await connection.end()
+    }
   })
 
   it('stops when it is told to', async () => {
