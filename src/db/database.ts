@@ -94,24 +94,6 @@ export class Database<TSchema extends Record<string, unknown> = Record<string, n
   }
 }
 
-/** What a {@link Database} and a {@link Transaction} have in common, for services that work in either. */
-export type Queryable<TSchema extends Record<string, unknown> = Record<string, never>> = Pick<
-  PgDatabase<QueryResult, TSchema, Schema<TSchema>>,
-  | 'select'
-  | 'selectDistinct'
-  | 'selectDistinctOn'
-  | 'insert'
-  | 'update'
-  | 'delete'
-  | 'execute'
-  | 'with'
-  | '$with'
-  | '$count'
-  | 'query'
-> & {
-  batch<U extends BatchItem<'pg'>, T extends Readonly<[U, ...U[]]>>(queries: T): Promise<BatchResponse<T>>
-}
-
 function limit(name: string, duration: Duration): number {
   const value = Math.ceil(milliseconds(duration))
   if (value < 1) throw new TypeError(`${name} must be longer than nothing`)
