@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { createBackup } from 'breakwater/backup'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { connect } from '../../../src/backup/connection.ts'
@@ -17,6 +18,7 @@ let stop: () => Promise<void>
 let source: ScratchDatabase
 let target: ScratchDatabase
 const migrations = migrationsFolder([EVERYTHING])
+const DRIZZLE = join(import.meta.dirname, '..', '..', '..', 'drizzle')
 
 beforeAll(async () => {
   ;({ bucket, stop } = await startBucket())
@@ -105,6 +107,20 @@ describe('a restored database', () => {
     expect(next.rows[0]).toEqual({ ticket: '1002', type: '4' })
     const person = await target.pool.query("insert into people (name) values ('new') returning id")
     expect(person.rows[0].id).toBe('6')
+  })
+
+  it('is that of this package too, by its own migrations', async () => {
+    const house = await scratchDatabase()
+    await house.pool.query(
+      `insert into breakwater.upload_usage values (gen_random_uuid(), 0, 5, 1);
+       insert into breakwater.uploads (id, owner_id, kind, state, key, original_name, reserved_bytes)
+       select gen_random_uuid(), gen_random_uuid(), 'avatar', 'reserved', 'k', 'n' || i, i from generate_series(1, 50) i`,
+    )
+    const id = await make(house)
+    const into = await scratchDatabase({ migrations: false })
+    const report = await restore({ backup: await open(id), to: into.url, migrations: DRIZZLE })
+    expect(report.same).toBe(true)
+    expect(report.tables.find(({ table }) => table === 'breakwater.uploads')?.rowsFound).toBe(50)
   })
 
   it('goes on from the same migration', async () => {
