@@ -2,16 +2,15 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { Ratelimit } from '@upstash/ratelimit'
-import { Redis } from '@upstash/redis/cloudflare'
 import { createLimiter, upstash } from 'breakwater/rate-limit'
+import { createRedis } from 'breakwater/redis'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type StandIn, serveStandIn } from '../../../src/local/server.ts'
 import { createUpstashApp } from '../../../src/local/upstash/index.ts'
 import { chargeFor, rateLimitStoreContract } from '../../unit/rate-limit/store-contract.ts'
 
-const client = (standIn: StandIn) =>
-  new Redis({ url: standIn.url, token: 't', enableTelemetry: false, retry: { retries: 0 } })
+const client = (standIn: StandIn) => createRedis({ url: standIn.url, token: 't', retries: 0 })
 
 describe('the Upstash store on the stand-in', () => {
   let clock = 1_790_000_000_123
