@@ -55,7 +55,7 @@ module.exports = {
       comment: 'async_hooks, buffer and crypto are native in workerd; anything else would be a polyfill.',
       severity: 'error',
       from: { path: '^(src|worker)/', pathNot: `^src/(${nodeSide}|testing)/` },
-      to: { dependencyTypes: ['core'], pathNot: '^(node:)?(async_hooks|buffer|crypto)$' },
+      to: { dependencyTypes: ['core'], pathNot: '^((node:)?(async_hooks|buffer|crypto)|cloudflare:.*)$' },
     },
     {
       name: 'no-dev-dependency-in-the-package',
@@ -70,11 +70,13 @@ module.exports = {
       name: 'not-to-unresolvable',
       severity: 'error',
       from: { path: '^(src|worker)/' },
-      to: { couldNotResolve: true, pathNot: '^cloudflare:' },
+      to: { couldNotResolve: true, pathNot: '^(workers|sockets|workflows)$' },
     },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
+    // Served as they are; a browser resolves their imports.
+    exclude: { path: '^worker/public/' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'workerd', 'default'] },

@@ -18,8 +18,9 @@ import {
  */
 export const environment = defineEnv({
   vars: {
-    ENVIRONMENT: oneOf(['development', 'production'], {
-      description: 'Which rules apply. Production refuses development values and shows no stack.',
+    ENVIRONMENT: oneOf(['development', 'test', 'production'], {
+      description:
+        'Which rules apply. Production refuses development values; only development shows stacks; test is production on local parts.',
     }),
     APP_ORIGIN: origin({
       description: 'Where browsers reach the app. CSRF and CORS checks and links in mails stand on it.',

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type Local, startLocal } from 'breakwater/local'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { eventually, Visitor } from './browser.ts'
+import { eventually, Visitor } from '../support/visitor.ts'
 
 // The reference app whole, on the local stack, over HTTP: what a new user does on the first day.
 const state = mkdtempSync(join(tmpdir(), 'breakwater-slice-'))

@@ -1,0 +1,27 @@
+import process from 'node:process'
+import { parseArgs } from 'node:util'
+import { type Conformance, render } from './table.ts'
+
+/** A suite runs against the reference app, or against what it says itself, and takes everything down behind it. */
+export interface Suite {
+  run(): Promise<Conformance>
+}
+
+/** `npm run conformance -- NAME [--json]`: every requirement of a standard, as a row. */
+const suites: Readonly<Record<string, () => Promise<Suite>>> = {
+  problems: () => import('./problems.ts'),
+}
+
+const { values, positionals } = parseArgs({
+  options: { json: { type: 'boolean' } },
+  allowPositionals: true,
+})
+const [name] = positionals
+const load = name !== undefined && Object.hasOwn(suites, name) ? suites[name] : undefined
+if (load === undefined || positionals.length > 1) {
+  console.error(`Name one of: ${Object.keys(suites).join(', ')}`)
+  process.exit(2)
+}
+const result = await (await load()).run()
+if (values.json) console.log(JSON.stringify(result))
+else console.log(render(result))
