@@ -43,17 +43,22 @@ export function workForRequest(
   context: WaitUntil | (() => WaitUntil | undefined) | undefined,
   options: RequestContextOptions = {},
 ): UnitOfWork {
-  const current = currentWork()
-  if (current?.kind === 'request') return current instanceof UnitOfWork ? current : adopt(current)
   const { headers } = request
-  const given = options.trustRequestId ? headers.get('x-request-id') : null
+  const header = options.trustRequestId ? headers.get('x-request-id') : null
+  const given = header !== null && WELL_FORMED_ID.test(header) ? header : undefined
+  const current = currentWork()
+  if (current?.kind === 'request') {
+    const unit = current instanceof UnitOfWork ? current : adopt(current)
+    if (given !== undefined) unit.goBy(given)
+    return unit
+  }
   const trace =
     options.continueTrace === false
       ? undefined
       : continueTrace(headers.get('traceparent'), () => headers.get('tracestate'))
   return new UnitOfWork('request', context, {
     signal: () => request.signal,
-    ...(given !== null && WELL_FORMED_ID.test(given) && { id: given }),
+    ...(given !== undefined && { id: given }),
     ...(trace && { trace }),
   })
 }
@@ -89,11 +94,13 @@ export function requestContext(options: RequestContextOptions = {}): MiddlewareH
     const unit = workForRequest(c.req.raw, () => executionContext(c), options)
     c.set('work', unit)
     c.set('requestId', unit.id)
+    // Entering an async context costs something; a wrapper has done so already.
+    const run = currentWork() === unit ? next : (): Promise<void> => runWork(unit, next)
     try {
-      if (budget === undefined) await runWork(unit, next)
+      if (budget === undefined) await run()
       else {
         unit.deadline ??= Date.now() + budget
-        await runWork(unit, () => withBudget(unit, budget, next))
+        await withBudget(unit, budget, run)
       }
     } catch (error) {
       // Thrown non-errors and a spent budget pass Hono's inner layers by.

@@ -28,12 +28,12 @@ export interface WorkOptions {
 /** A unit of work that makes its signal and its trace only when somebody asks for them. */
 export class UnitOfWork implements Work {
   readonly kind: Work['kind']
-  readonly id: string
   readonly facts: Map<string, string | number | boolean>
   readonly spans: Span[] = []
   deadline?: number
   readonly #context: WaitUntil | (() => WaitUntil | undefined) | undefined
   readonly #outer: WorkOptions['signal']
+  #id: string | undefined
   #trace: TraceContext | undefined
   #observers: WorkObserver[] | undefined
   #controller: AbortController | undefined
@@ -46,12 +46,22 @@ export class UnitOfWork implements Work {
     options: WorkOptions = {},
   ) {
     this.kind = kind
-    this.id = options.id ?? uuidv7()
+    this.#id = options.id
     this.facts = options.facts ?? new Map()
     this.#context = context
     this.#trace = options.trace
     this.#outer = options.signal
     if (options.budget !== undefined) this.deadline = Date.now() + options.budget
+  }
+
+  get id(): string {
+    this.#id ??= uuidv7()
+    return this.#id
+  }
+
+  /** Takes an id over from the caller, unless the work already goes by another. */
+  goBy(id: string): void {
+    this.#id ??= id
   }
 
   get trace(): TraceContext {

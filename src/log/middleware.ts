@@ -1,6 +1,6 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { matchedRoutes } from 'hono/route'
-import { asError } from '../core/errors.ts'
+import { asError, isBreakwaterError } from '../core/errors.ts'
 import { isNews, statusOf } from '../core/problem.ts'
 import { redact } from '../core/redact.ts'
 import { redactText } from '../core/redact-text.ts'
@@ -58,23 +58,31 @@ export function log(options: LogOptions = {}): MiddlewareHandler {
     const start = Date.now()
     const work: Work | undefined = currentWork()
     let failure: unknown
+    let written = false
+    const finish = (status: number, error: unknown): void => {
+      if (!written) write(c, settings, options, sample, start, work, status, error)
+      written = true
+    }
     if (work) {
       useSettings(work, settings)
       work.observe?.({
         failed(error, mechanism) {
           // The line of the request tells about the first; a promise that outlives it needs a line of its own.
-          if (mechanism === 'handler') failure ??= error
-          else writeLine('error', `failed: ${mechanism}`, { error }, work)
+          if (mechanism === 'handler') {
+            failure ??= error
+            // The reply has gone out while the handler still hangs; its line must not wait for it.
+            if (isBreakwaterError(error) && error.code === 'deadline-exceeded') finish(error.status, error)
+          } else writeLine('error', `failed: ${mechanism}`, { error }, work)
         },
       })
     }
     try {
       await next()
     } catch (error) {
-      write(c, settings, options, sample, start, work, statusOf(error), error)
+      finish(statusOf(error), error)
       throw asError(error)
     }
-    write(c, settings, options, sample, start, work, c.res.status, failure ?? c.error)
+    finish(c.res.status, failure ?? c.error)
   }
 }
 

@@ -53,6 +53,13 @@ describe('the request id', () => {
     expect(await reply.json()).toMatchObject({ instance: 'urn:request:gateway%2F12345' })
   })
 
+  it('is taken over within a wrapper that began the work, too', async () => {
+    const reply = await shield(app({ trustRequestId: true })).fetch(
+      new Request('https://example.com/', { headers: { 'X-Request-Id': 'gateway-12345' } }),
+    )
+    expect(reply.headers.get('x-request-id')).toBe('gateway-12345')
+  })
+
   it('is one and the same in shield and in the middleware', async () => {
     const seen: (string | undefined)[] = []
     const inner = app()
