@@ -1,4 +1,5 @@
 import { BreakwaterError, isBreakwaterError } from './errors.ts'
+import { RollingWindow } from './rolling-window.ts'
 import { type Duration, milliseconds } from './time.ts'
 
 /** Options of {@link breaker}. */
@@ -79,8 +80,6 @@ export function resetBreakers(): void {
   registry.clear()
 }
 
-const SLICES = 10
-
 function countsByDefault(error: unknown): boolean {
   if (isBreakwaterError(error)) return error.status >= 500
   try {
@@ -94,18 +93,13 @@ class Circuit implements Breaker {
   readonly name: string
   readonly #threshold: number
   readonly #ratio: number
-  readonly #slice: number
+  readonly #window: RollingWindow
   readonly #cooldown: number
   readonly #maxCooldown: number
   readonly #probeTimeout: number
   readonly #isFailure: (error: unknown) => boolean
   readonly #onChange: BreakerOptions['onChange']
   readonly #now: () => number
-
-  // The rolling window: slices of time, each with its calls and failures.
-  readonly #calls: number[] = new Array(SLICES).fill(0)
-  readonly #failed: number[] = new Array(SLICES).fill(0)
-  #current = 0
 
   /** When it opened; undefined while closed. */
   #openUntil: number | undefined
@@ -122,7 +116,7 @@ class Circuit implements Breaker {
       throw new TypeError('failures must be a whole number above 0')
     }
     if (!(this.#ratio >= 0 && this.#ratio <= 1)) throw new TypeError('ratio must lie between 0 and 1')
-    this.#slice = Math.max(1, milliseconds(options.window ?? 10_000) / SLICES)
+    this.#window = new RollingWindow(milliseconds(options.window ?? 10_000))
     this.#cooldown = Math.max(1, milliseconds(options.cooldown ?? 1000))
     this.#maxCooldown = Math.max(this.#cooldown, milliseconds(options.maxCooldown ?? 30_000))
     this.#probeTimeout = milliseconds(options.probeTimeout ?? 10_000)
@@ -139,8 +133,11 @@ class Circuit implements Breaker {
 
   report(): BreakerReport {
     const now = this.#now()
-    this.#roll(now)
-    return { state: this.state, failures: sum(this.#failed), retryAfter: this.#retryAfter(now) }
+    return {
+      state: this.state,
+      failures: this.#window.totals(now).failures,
+      retryAfter: this.#retryAfter(now),
+    }
   }
 
   async run<T>(fn: () => Promise<T>): Promise<T> {
@@ -190,21 +187,20 @@ class Circuit implements Breaker {
       this.#open(now)
       return
     }
-    this.#count(now, this.#failed)
-    const failed = sum(this.#failed)
-    if (failed >= this.#threshold && failed >= sum(this.#calls) * this.#ratio) this.#open(now)
+    this.#window.count(now, true)
+    const { calls, failures } = this.#window.totals(now)
+    if (failures >= this.#threshold && failures >= calls * this.#ratio) this.#open(now)
   }
 
   #succeed(probing: boolean): void {
     if (!probing) {
-      this.#count(this.#now())
+      this.#window.count(this.#now(), false)
       return
     }
     this.#openUntil = undefined
     this.#probeUntil = undefined
     this.#wait = this.#cooldown
-    this.#calls.fill(0)
-    this.#failed.fill(0)
+    this.#window.clear()
     this.#changed()
   }
 
@@ -222,35 +218,8 @@ class Circuit implements Breaker {
     } catch {}
   }
 
-  #count(now: number, also?: number[]): void {
-    this.#roll(now)
-    const slot = this.#current % SLICES
-    this.#calls[slot] = (this.#calls[slot] ?? 0) + 1
-    if (also) also[slot] = (also[slot] ?? 0) + 1
-  }
-
-  #roll(now: number): void {
-    const slice = Math.floor(now / this.#slice)
-    if (slice - this.#current >= SLICES || slice < this.#current) {
-      this.#calls.fill(0)
-      this.#failed.fill(0)
-      this.#current = slice
-    }
-    while (this.#current < slice) {
-      this.#current++
-      this.#calls[this.#current % SLICES] = 0
-      this.#failed[this.#current % SLICES] = 0
-    }
-  }
-
   #retryAfter(now: number): number {
     if (this.#openUntil === undefined) return 0
     return Math.max(0, Math.ceil((Math.max(this.#openUntil, this.#probeUntil ?? 0) - now) / 1000))
   }
-}
-
-function sum(numbers: readonly number[]): number {
-  let total = 0
-  for (const number of numbers) total += number
-  return total
 }

@@ -2,6 +2,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { prefersHtml } from './accept.ts'
 import { describeError } from './describe.ts'
 import { type ErrorCode, type FieldFault, isBreakwaterError } from './errors.ts'
+import { problemPage } from './problem-page.ts'
 
 /** Where `type` points unless told otherwise: the reference of error codes. */
 export const PROBLEM_TYPE_BASE = 'https://breakwater.dev/errors/'
@@ -187,7 +188,7 @@ export function problemResponse(
   if (html) headers.set('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'")
   if (options.requestId !== undefined) headers.set('X-Request-Id', options.requestId)
   vary(headers, 'Accept')
-  const body = request.method === 'HEAD' ? null : html ? page(problem) : write(problem)
+  const body = request.method === 'HEAD' ? null : html ? problemPage(problem) : write(problem)
   return new Response(body, { status: problem.status, headers })
 }
 
@@ -226,23 +227,4 @@ function write(problem: Problem): string {
     const { type, title, status, detail, instance, code } = problem
     return JSON.stringify({ type, title, status, detail, instance, code })
   }
-}
-
-function page(problem: Problem): string {
-  const html = (text: unknown): string =>
-    String(text).replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)
-  const { title, status, detail, instance, errors = [], debug } = problem
-  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark"><title>${html(title)}</title></head><body><main><h1>${html(title)}</h1>${
-    detail === undefined ? '' : `<p>${html(detail)}</p>`
-  }${
-    errors.length === 0
-      ? ''
-      : `<ul>${errors.map((fault) => `<li><code>${html(fault.pointer)}</code> ${html(fault.detail)}</li>`).join('')}</ul>`
-  }<p><small>Status ${status}${
-    instance === undefined
-      ? ''
-      : ` · Reference <code>${html(instance.slice(instance.lastIndexOf(':') + 1))}</code>`
-  }</small></p>${
-    debug === undefined ? '' : `<pre>${html(JSON.stringify(debug, null, 2))}</pre>`
-  }</main></body></html>`
 }

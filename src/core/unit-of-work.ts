@@ -4,7 +4,7 @@ import { spanId, traceId, uuidv7 } from './ids.ts'
 import type { FailureMechanism, Span, TraceContext, Work, WorkObserver } from './work.ts'
 
 /** How many spans a unit of work keeps for its log line; a runaway loop must not fill the isolate. */
-export const MAX_SPANS = 200
+const MAX_SPANS = 200
 
 /** The part of `ExecutionContext` that work needs. */
 export interface WaitUntil {

@@ -14,7 +14,7 @@ export type OriginTest = (origin: string) => boolean
  * A test for a list of origins.
  * @throws TypeError for what is no origin: `*`, `null`, a path, plain HTTP to anything but this machine.
  */
-export function originTest(origins: readonly string[]): OriginTest {
+function originTest(origins: readonly string[]): OriginTest {
   const exact = new Set<string>()
   const patterns: { readonly start: string; readonly end: string }[] = []
   for (const origin of origins) {
