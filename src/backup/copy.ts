@@ -3,7 +3,7 @@ import type { BackupConnection } from './connection.ts'
 import { BackupError } from './errors.ts'
 
 /** What a chunk should come to, before compression. One is held in memory. */
-export const CHUNK_BYTES: number = 4 * 1024 * 1024
+const CHUNK_BYTES = 4 * 1024 * 1024
 /** What a range may come to at the very most: an isolate has 128 MB for everything. */
 const MAX_RANGE_BYTES = 40 * 1024 * 1024
 const FIRST_PAGES = 64

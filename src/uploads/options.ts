@@ -59,7 +59,7 @@ export interface UploadsOptions<E extends Env = Env, K extends string = string> 
 }
 
 /** Shown inline by default: passive media only. SVG and HTML carry script, PDF too. */
-export const INLINE_TYPES: readonly string[] = [
+const INLINE_TYPES: readonly string[] = [
   'image/png',
   'image/jpeg',
   'image/gif',

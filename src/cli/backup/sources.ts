@@ -45,7 +45,7 @@ export function bucketSource(bucket: R2Bucket): BackupSource {
 }
 
 /** A folder that has a file for every key, as `rclone copy` makes it. */
-export function folderSource(folder: string): BackupSource {
+function folderSource(folder: string): BackupSource {
   return {
     async get(key) {
       try {
@@ -67,7 +67,7 @@ export function folderSource(folder: string): BackupSource {
 }
 
 /** How R2's S3 API is reached. */
-export interface S3Options {
+interface S3Options {
   /** `https://<account>.r2.cloudflarestorage.com`. */
   readonly endpoint: string
   readonly bucket: string
@@ -76,7 +76,7 @@ export interface S3Options {
 }
 
 /** R2 through its S3 API: what is there when Workers are not. */
-export function s3Source({ endpoint, bucket, ...credentials }: S3Options): BackupSource {
+function s3Source({ endpoint, bucket, ...credentials }: S3Options): BackupSource {
   const client = new AwsClient({ ...credentials, service: 's3', region: 'auto' })
   const base = `${endpoint.replace(/\/$/, '')}/${bucket}`
 
