@@ -183,6 +183,29 @@ describe('enqueueing', () => {
   })
 })
 
+describe('round trips', () => {
+  const counted = async (fn: () => Promise<unknown>) => {
+    const stats = `${scratch.endpoint}/__breakwater/stats`
+    await fetch(stats, { method: 'DELETE' })
+    await fn()
+    const { requests, webSockets } = (await (await fetch(stats)).json()) as {
+      requests: Record<string, number>
+      webSockets: { connections: number }
+    }
+    return { http: requests['POST /sql'] ?? 0, sockets: webSockets.connections }
+  }
+
+  it('are one to enqueue, two for a job without a transaction, one and a connection for one with', async () => {
+    const jobs = make()
+    expect(await counted(() => jobs.enqueue(outside, { n: 1 }))).toEqual({ http: 1, sockets: 0 })
+    expect(await counted(() => jobs.consume(queue.take().batch))).toEqual({ http: 2, sockets: 0 })
+    await jobs.enqueue(pay, order)
+    expect(await counted(() => jobs.consume(queue.take().batch))).toEqual({ http: 1, sockets: 1 })
+    expect(await counted(() => jobs.relay())).toEqual({ http: 1, sockets: 0 })
+    expect(await counted(() => jobs.sweep())).toEqual({ http: 3, sockets: 0 })
+  })
+})
+
 describe('the effect in the database', () => {
   it('happens once for a message that comes many times, in one batch and in several at once', async () => {
     const jobs = make()

@@ -35,7 +35,7 @@ it('answers the platform’s own messages one by one, and never fails the batch'
   const result = await getQueueResult(batch, context)
   expect(result.explicitAcks).toEqual(['foreign'])
   expect(result.retryMessages).toMatchObject([{ msgId: 'good' }])
-  expect(told).toEqual(['Error: connection refused', expect.stringContaining('no job')])
+  expect(told.sort()).toEqual(['Error: connection refused', expect.stringContaining('no job')])
 })
 
 it('does not lose the error where nobody gave it a reporter', async () => {
