@@ -58,7 +58,7 @@ interface Link {
  * switched off. Without them Postgres does not find its libraries. Returns a folder with the links when the
  * package's own cannot be written.
  */
-function relink(folder: string, spare: string): string | undefined {
+export function relink(folder: string, spare: string): string | undefined {
   const list = join(folder, 'native', 'pg-symlinks.json')
   if (!existsSync(list)) return undefined
   const missing = (JSON.parse(readFileSync(list, 'utf8')) as Link[]).filter(

@@ -101,7 +101,7 @@ export function explainFailure(what: string, output: string, root: string): Post
 }
 
 /** What matters of a server's last words. */
-export function lastLines(output: string): string {
+function lastLines(output: string): string {
   const lines = output.split('\n').filter((line) => line.trim() !== '')
   const grave = lines.filter((line) => /FATAL|PANIC|ERROR|error:/.test(line))
   return (grave.length > 0 ? grave : lines)
@@ -140,8 +140,10 @@ async function single(
   data: string,
   binaries: Binaries,
   account: Account | undefined,
+  sync = true,
 ): Promise<Finished> {
   const flags = ['-c', 'shared_preload_libraries=pg_stat_statements', '-c', 'io_method=sync']
+  if (!sync) flags.push('-c', 'fsync=off')
   const args = ['--single', '-D', data, '-c', 'log_checkpoints=off', ...flags, 'template1']
   const done = await run(binaries.postgres, args, binaries, account, `${statements.join('\n')}\n`)
   // In this mode a failed statement leaves the exit code at 0.
@@ -192,6 +194,7 @@ export async function createCluster(
       data,
       binaries,
       account,
+      false,
     )
     if (filled.code !== 0) throw explainFailure(SETTING_UP, filled.output, paths.root)
     // In this order: a folder without passwords can be helped, passwords of another folder cannot.

@@ -15,7 +15,7 @@ export function isAlive(pid: number): boolean {
 }
 
 /** The id in a server's lock file, or undefined when there is none. */
-export function lockedBy(data: string): number | undefined {
+function lockedBy(data: string): number | undefined {
   try {
     const pid = Number.parseInt(readFileSync(join(data, 'postmaster.pid'), 'utf8'), 10)
     // A server that runs without its network notes its id as a negative number.

@@ -5,15 +5,14 @@ import { createNeonApp } from '../../../src/local/neon/index.ts'
 import { serveStandIn } from '../../../src/local/server.ts'
 import { type ScratchDatabase, scratchDatabase } from '../support/postgres.ts'
 import { everythingIn, rejection, testWork } from './support.ts'
-import * as schema from './tables.ts'
+import { letters, people, schema, TABLES } from './tables.ts'
 
-const { people, letters } = schema
 let scratch: ScratchDatabase
 let db: Database<typeof schema>
 
 beforeAll(async () => {
   scratch = await scratchDatabase({ migrations: false })
-  await scratch.pool.query(schema.TABLES)
+  await scratch.pool.query(TABLES)
   db = createDatabase({ url: scratch.url, endpoint: scratch.endpoint, schema })
 })
 

@@ -20,10 +20,13 @@ export const letters = pgTable('letters', {
     .references(() => people.id),
 })
 
-export const peopleRelations = relations(people, ({ many }) => ({ letters: many(letters) }))
-export const lettersRelations = relations(letters, ({ one }) => ({
+const peopleRelations = relations(people, ({ many }) => ({ letters: many(letters) }))
+const lettersRelations = relations(letters, ({ one }) => ({
   person: one(people, { fields: [letters.personId], references: [people.id] }),
 }))
+
+/** As an application hands it over. */
+export const schema = { people, letters, peopleRelations, lettersRelations }
 
 export const TABLES = `
   create table people (

@@ -4,15 +4,14 @@ import { eq, sql } from 'drizzle-orm'
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type ScratchDatabase, scratchDatabase } from '../support/postgres.ts'
 import { everythingIn, rejection, testWork } from './support.ts'
-import * as schema from './tables.ts'
+import { letters, people, schema, TABLES } from './tables.ts'
 
-const { people } = schema
 let scratch: ScratchDatabase
 let db: Database<typeof schema>
 
 beforeAll(async () => {
   scratch = await scratchDatabase({ migrations: false })
-  await scratch.pool.query(schema.TABLES)
+  await scratch.pool.query(TABLES)
   db = createDatabase({ url: scratch.url, endpoint: scratch.endpoint, schema, lockTimeout: 300 })
 })
 
@@ -77,7 +76,7 @@ describe('a transaction', () => {
       db.transaction(async (tx) => {
         expect(await tx.query.people.findMany({ with: { letters: true } })).toHaveLength(2)
         expect(await tx.$count(people)).toBe(2)
-        const [all, none] = await tx.batch([tx.select().from(people), tx.select().from(schema.letters)])
+        const [all, none] = await tx.batch([tx.select().from(people), tx.select().from(letters)])
         expect([all.length, none.length]).toEqual([2, 0])
         await tx.insert(people).values({ id: 3, email: 'ada@example.com' })
       }),

@@ -435,7 +435,7 @@ describe('the WebSocket', () => {
     expect(error.message).toContain('404')
   })
 
-  it('carries COPY and large answers whole', async () => {
+  it('carries large answers whole', async () => {
     const client = new Client(scratch.url)
     await client.connect()
     try {

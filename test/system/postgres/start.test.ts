@@ -38,7 +38,8 @@ afterEach(async () => {
 })
 
 async function start(options: Partial<PostgresOptions> = {}): Promise<LocalPostgres> {
-  const postgres = await startPostgres({ dataDir, ...options })
+  // Durability is for the runs that are killed, which are processes of their own.
+  const postgres = await startPostgres({ dataDir, durable: false, ...options })
   running.push(postgres)
   return postgres
 }

@@ -82,12 +82,6 @@ async function migratedTemplate({ pool, postgres }: Server): Promise<string> {
   return 'migrated'
 }
 
-/** The server that this test file's databases are on. Started at the first call. */
-export async function scratchServer(): Promise<LocalPostgres> {
-  starting ??= start()
-  return (await starting).postgres
-}
-
 /**
  * Makes a database. Usable in `beforeAll`, `beforeEach` and tests; a first one takes less than a second, further
  * ones some fifty milliseconds.

@@ -1,11 +1,11 @@
 import { type AnyDatabase, createDatabase, type Queryable } from 'breakwater/db'
 import { expectTypeOf, it } from 'vitest'
-import * as schema from '../../system/db/tables.ts'
+import { people, schema } from '../../system/db/tables.ts'
 
 const url = 'postgresql://app:secret@db.example/app'
 
 it('lets a service take any database and any transaction, whatever schema the application gave it', () => {
-  const reads = (queryable: Queryable) => queryable.select().from(schema.people)
+  const reads = (queryable: Queryable) => queryable.select().from(people)
   const changes = (database: AnyDatabase) => database.transaction((tx) => reads(tx), { retry: true })
   const plain = createDatabase({ url })
   const withSchema = createDatabase({ url, schema })
@@ -24,9 +24,9 @@ it('lets a service take any database and any transaction, whatever schema the ap
 
 it('knows the types of rows, batches and transactions', () => {
   const db = createDatabase({ url, schema })
-  const select = () => db.select({ id: schema.people.id, born: schema.people.born }).from(schema.people)
+  const select = () => db.select({ id: people.id, born: people.born }).from(people)
   expectTypeOf<Awaited<ReturnType<typeof select>>>().toEqualTypeOf<{ id: number; born: Date | null }[]>()
-  const batch = () => db.batch([select(), db.delete(schema.people)])
+  const batch = () => db.batch([select(), db.delete(people)])
   expectTypeOf<Awaited<ReturnType<typeof batch>>[0]>().toEqualTypeOf<{ id: number; born: Date | null }[]>()
   const transaction = () => db.transaction(async (tx) => (await tx.query.people.findFirst())?.email)
   expectTypeOf<Awaited<ReturnType<typeof transaction>>>().toEqualTypeOf<string | undefined>()
