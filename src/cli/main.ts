@@ -1,4 +1,5 @@
 import { readFileSync, realpathSync } from 'node:fs'
+import { enableCompileCache } from 'node:module'
 import process from 'node:process'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { CommandFailed, type CommandModule, UsageError } from './command.ts'
@@ -78,6 +79,8 @@ function version(): string {
 
 const started = process.argv[1]
 if (started !== undefined && import.meta.url === pathToFileURL(realpathSync(started)).href) {
+  // A later start is spared most of the compiling.
+  enableCompileCache()
   const code = await main(process.argv.slice(2))
   // Not process.exit: output on a pipe is written after it is asked for.
   process.exitCode = code

@@ -113,6 +113,7 @@ function environment({ state, hide, vars }: WorkerOptions): NodeJS.ProcessEnv {
   return {
     ...inherited,
     NODE_OPTIONS: `${inherited['NODE_OPTIONS'] ?? ''} --max-old-space-size=512`.trim(),
+    NODE_COMPILE_CACHE: inherited['NODE_COMPILE_CACHE'] ?? join(state, 'compile-cache'),
     FORCE_COLOR: '0',
     CI: '1',
     WRANGLER_SEND_METRICS: 'false',
