@@ -26,7 +26,7 @@ const {
   report,
   over = [],
 } = await bench.run({
-  args: rest.filter((arg) => arg !== '--json'),
+  args: rest.filter((arg: string) => arg !== '--json'),
   say: (line) => console.error(line),
 })
 console.log(rest.includes('--json') ? JSON.stringify({ name, machine: machine(), figures }) : report)

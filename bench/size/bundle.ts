@@ -1,18 +1,24 @@
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 
-/** What a bundle weighs, and what is in it. */
+/** What a bundle weighs, in bytes, and what is in it. */
 export interface Bundle {
   readonly gzip: number
   readonly brotli: number
-  /** Bytes of minified output by the module or package they came from, largest first. */
+  /** Bytes of minified output by the file or package they came from, largest first. */
   readonly parts: readonly (readonly [part: string, bytes: number])[]
 }
 
-/** Bundles and minifies as a deploy does, for workerd. `external` are left out, with everything below them. */
-export async function bundle(source: string, external: readonly string[] = []): Promise<Bundle> {
+/**
+ * Bundles and minifies for workerd, as a deploy does. WebAssembly is left out: it is uploaded beside the code.
+ * @param external what is left out, with everything below it.
+ */
+export async function bundle(
+  source: string,
+  options: { readonly external?: readonly string[]; readonly folder?: string } = {},
+): Promise<Bundle> {
   const result = await build({
-    stdin: { contents: source, resolveDir: '.', loader: 'ts' },
+    stdin: { contents: source, resolveDir: options.folder ?? '.', loader: 'ts' },
     bundle: true,
     write: false,
     minify: true,
@@ -21,15 +27,15 @@ export async function bundle(source: string, external: readonly string[] = []): 
     target: 'es2024',
     mainFields: ['module', 'main'],
     conditions: ['workerd', 'worker', 'browser', 'import'],
-    external: ['cloudflare:*', 'node:*', '*.wasm', ...external],
+    external: ['cloudflare:*', 'node:*', '*.wasm', ...(options.external ?? [])],
     tsconfig: 'tsconfig.json',
     metafile: true,
     logLevel: 'silent',
   })
   const code = result.outputFiles[0]?.contents ?? new Uint8Array()
   const parts = new Map<string, number>()
-  for (const output of Object.values(result.metafile.outputs)) {
-    for (const [file, { bytesInOutput }] of Object.entries(output.inputs)) {
+  for (const { inputs } of Object.values(result.metafile.outputs)) {
+    for (const [file, { bytesInOutput }] of Object.entries(inputs)) {
       if (bytesInOutput === 0) continue
       const name = partOf(file)
       parts.set(name, (parts.get(name) ?? 0) + bytesInOutput)
@@ -42,7 +48,7 @@ export async function bundle(source: string, external: readonly string[] = []): 
   }
 }
 
+/** A package by its name, a file of ours by its path. */
 function partOf(file: string): string {
-  const packages = /^(?:.*\/)?node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)
-  return packages?.[1] ?? file
+  return /^(?:.*\/)?node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1] ?? file
 }

@@ -1,4 +1,4 @@
 import { Hono } from 'hono'
 
 /** The floor: Hono and nothing else. */
-export default new Hono().get('/', (c) => c.json({ id: 'u1', email: 'a@example.com' }))
+export default new Hono().get('/me', (c) => c.json({ id: 'u1', email: 'a@example.com' }))

@@ -1,0 +1,33 @@
+import { type Auth, createAuth } from 'breakwater/auth'
+import { type Capture, createCapture } from 'breakwater/capture'
+import { memoryMailer } from 'breakwater/mail'
+import { createLimiter, memory, presets, type RateLimiter } from 'breakwater/rate-limit'
+import { database, revocations } from './person.ts'
+
+/**
+ * The services of the reference worker, with the same options but for where their state lives: here, so that only CPU
+ * is measured. Nothing is refused under load.
+ */
+export function limiter(): RateLimiter {
+  return createLimiter({
+    store: memory(),
+    secret: 'a-secret-that-is-long-enough-for-the-bench-0123456789',
+    policies: { default: { ...presets.default, quota: 1_000_000_000 } },
+  })
+}
+
+export function auth(limiter: RateLimiter): Auth {
+  return createAuth({
+    db: database,
+    secrets: ['a-secret-that-is-long-enough-for-the-bench-0123456789'],
+    app: { name: 'Bench', origin: 'http://localhost' },
+    limiter,
+    mailer: memoryMailer(),
+    cache: { revocations },
+  })
+}
+
+/** No transactions, as in the peers' worker: an outgoing request is no CPU of ours. */
+export function capture(): Capture {
+  return createCapture({ dsn: 'http://key@127.0.0.1:9/1', release: 'bench', tracesSampleRate: 0 })
+}
