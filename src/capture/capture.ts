@@ -55,7 +55,7 @@ export class WorkCapture {
     this.name = name
   }
 
-  surroundings(): Surroundings {
+  surroundings(detailed = true): Surroundings {
     const { request } = this
     if (request === undefined) return { work: this.work, transaction: this.name, request: undefined }
     let route: string | undefined
@@ -65,7 +65,7 @@ export class WorkCapture {
     return {
       work: this.work,
       transaction: `${request.method} ${route ?? '[unknown]'}`,
-      request: requestData(request, route),
+      request: requestData(request, route, detailed),
     }
   }
 }
@@ -156,7 +156,7 @@ export class Capture implements Reporter {
 
   /** A reply that says 5xx though nothing was thrown. */
   returned(capture: WorkCapture, status: number): void {
-    const { transaction } = capture.surroundings()
+    const { transaction } = capture.surroundings(false)
     this.#add(
       capture.work,
       capture,
@@ -178,7 +178,7 @@ export class Capture implements Reporter {
     const { pending } = capture
     if (this.sampleRate > 0 && Math.random() < this.sampleRate) {
       const times = { start: capture.start, end: Date.now() }
-      const event = transactionEvent(capture.work, this.#identity, capture.surroundings(), times, status)
+      const event = transactionEvent(capture.work, this.#identity, capture.surroundings(false), times, status)
       pending.push({ category: 'transaction', body: envelope('transaction', event) })
     }
     if (this.#outbox && (pending.length > 0 || this.#outbox.size > 0)) {

@@ -6,7 +6,7 @@ export interface RequestData {
   readonly method: string
   readonly url: string
   readonly query_string?: string
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 /** Header fields that say how a request was made and nothing about who made it. */
@@ -25,9 +25,13 @@ const HEADERS: readonly string[] = [
 /**
  * What may be told of a request: an allow-list of header fields, the route's pattern for its path (values in paths are
  * ids at best and reset tokens at worst), and the query with its values masked by key and by shape. Never the body.
+ *
+ * @param detailed with header fields and query; one transaction of many does without.
  */
-export function requestData(request: Request, route: string | undefined): RequestData {
+export function requestData(request: Request, route: string | undefined, detailed: boolean): RequestData {
   const { origin, searchParams } = new URL(request.url)
+  const told = { method: request.method, url: `${origin}${route ?? '/[unknown]'}` }
+  if (!detailed) return told
   const headers: Record<string, string> = {}
   for (const name of HEADERS) {
     const value = request.headers.get(name)
@@ -40,8 +44,7 @@ export function requestData(request: Request, route: string | undefined): Reques
     query.push(`${name}=${isSensitiveKey(key) ? '[redacted]' : redactText(value).slice(0, 100)}`)
   }
   return {
-    method: request.method,
-    url: `${origin}${route ?? '/[unknown]'}`,
+    ...told,
     ...(query.length > 0 && { query_string: query.join('&') }),
     headers,
   }

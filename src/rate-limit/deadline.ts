@@ -4,20 +4,25 @@ export class StoreTimeout extends Error {
 }
 
 /** `promise`, or a {@link StoreTimeout} after `ms`. The loser's rejection goes nowhere. */
-export function within<T>(promise: Promise<T>, ms: number): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new StoreTimeout(`No answer within ${ms} ms`)), ms)
-    promise.then(
-      (value) => {
-        clearTimeout(timer)
-        resolve(value)
-      },
-      (error: unknown) => {
-        clearTimeout(timer)
-        reject(error)
-      },
-    )
+export async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
+  let settled = false
+  const settle = () => {
+    settled = true
+  }
+  promise.then(settle, settle)
+  // A store in memory has answered by now, and needs no timer.
+  await undefined
+  await undefined
+  if (settled) return promise
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new StoreTimeout(`No answer within ${ms} ms`)), ms)
   })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 const TRIES = 3
