@@ -170,23 +170,20 @@ describe('a stack without a worker', () => {
     expect((await fetch(address(other, 'Console'))).status).toBe(200)
   })
 
-  it.each([
-    '',
-    '{',
-    '[]',
-    '{"owner":{"pid":1}}',
-    '{"owner":{"pid":99999999,"started":"x"},"children":[{"pid":-1}]}',
-  ])('gets over a torn run file: %j', async (text) => {
-    mkdirSync(state, { recursive: true })
-    writeFileSync(join(state, 'run.json'), text)
-    const taken = createServer().listen(0, '127.0.0.1')
-    await new Promise((resolve) => taken.once('listening', resolve))
-    // A wrong database ends the run right after the folder was taken.
-    const run = dev(['--no-worker'], { DATABASE_URL: 'postgres://u:p@127.0.0.1:1/db' })
-    expect(await run.ended).toBe(1)
-    expect(run.output()).toContain('DATABASE_URL cannot be used')
-    taken.close()
-  })
+  it.each(['', '{"owner":{"pid":1}}', '{"owner":{"pid":99999999,"started":"x"},"children":[{"pid":-1}]}'])(
+    'gets over a torn run file: %j',
+    async (text) => {
+      mkdirSync(state, { recursive: true })
+      writeFileSync(join(state, 'run.json'), text)
+      const taken = createServer().listen(0, '127.0.0.1')
+      await new Promise((resolve) => taken.once('listening', resolve))
+      // A wrong database ends the run right after the folder was taken.
+      const run = dev(['--no-worker'], { DATABASE_URL: 'postgres://u:p@127.0.0.1:1/db' })
+      expect(await run.ended).toBe(1)
+      expect(run.output()).toContain('DATABASE_URL cannot be used')
+      taken.close()
+    },
+  )
 })
 
 describe('what stands in the way of a start', () => {
@@ -332,6 +329,35 @@ describe('a stack with a worker', () => {
     expect(run.output()).toContain("The worker's process was ended by SIGKILL. Stopping the rest.")
     expect(processesWith(state)).toEqual([])
     expect(membersOf([leader])).toEqual([])
+  })
+
+  it('can be called off while it starts', async () => {
+    const run = dev([])
+    await run.said(/Neon ready/)
+    expect(await interrupt(run)).toBe(130)
+    expect(run.output()).not.toContain('Ready in')
+    expect(processesWith(state)).toEqual([])
+  })
+
+  it('ends at once when asked a second time, whatever hangs', async () => {
+    const run = await ready(dev([]))
+    const { children } = JSON.parse(readFileSync(join(state, 'run.json'), 'utf8')) as {
+      children: { pid: number }[]
+    }
+    const leader = Math.min(...children.map(({ pid }) => pid))
+    process.kill(leader, 'SIGSTOP')
+    const began = performance.now()
+    // Told once by the terminal and once by npm: one Ctrl-C.
+    run.child.kill('SIGINT')
+    run.child.kill('SIGINT')
+    await run.said(/Stopping\./)
+    await new Promise((resolve) => setTimeout(resolve, 800))
+    expect(run.child.exitCode).toBeNull()
+    run.child.kill('SIGINT')
+    expect(await run.ended).toBe(130)
+    // Asking nicely takes four seconds before it insists.
+    expect(performance.now() - began).toBeLessThan(3500)
+    await until(() => membersOf([leader]).length === 0 && processesWith(state).length === 0)
   })
 
   it('says what is wrong with a worker that cannot be built', async () => {
