@@ -11,7 +11,7 @@ const NOISE: readonly RegExp[] = [
   /^Binding\s+Resource\s+Mode/,
   /^env\.\w+ /,
   /^⎔ /,
-  /^\[wrangler:info\] (?:Ready on|GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|QUERY) /,
+  /^\[wrangler:info\]/,
   /^\[mf:/,
   /Unable to fetch the `Request\.cf` object/,
   /The latest compatibility date supported by the installed Cloudflare Workers Runtime is/,
