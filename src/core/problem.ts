@@ -7,6 +7,15 @@ import { problemPage } from './problem-page.ts'
 /** Where `type` points unless told otherwise: the reference of error codes. */
 export const PROBLEM_TYPE_BASE = 'https://breakwater.dev/errors/'
 
+/** Kinds of problem that are not ours to name: they are in IANA's registry by draft-ietf-httpapi-ratelimit-headers-11. */
+const REGISTERED: ReadonlySet<string> = new Set(['quota-exceeded', 'abnormal-usage-detected'])
+
+function typeOf(code: string | undefined, base: string | undefined): string {
+  if (code === undefined) return 'about:blank'
+  if (base === undefined && REGISTERED.has(code)) return `https://iana.org/assignments/http-problem-types#${code}`
+  return (base ?? PROBLEM_TYPE_BASE) + code
+}
+
 /** A problem document (RFC 9457). */
 export interface Problem {
   /** A URI that names the kind of problem and leads to its explanation; `about:blank` for a plain HTTP status. */
@@ -143,7 +152,7 @@ export function toProblem(error: unknown, options: ProblemOptions = {}): Problem
   const { status, code, detail, fields, extensions } = factsOf(error)
   return {
     ...extensions,
-    type: code === undefined ? 'about:blank' : (options.typeBase ?? PROBLEM_TYPE_BASE) + code,
+    type: typeOf(code, options.typeBase),
     title: titleOf(code, status),
     status,
     ...(detail !== undefined && { detail }),

@@ -39,7 +39,7 @@ it('answers a refusal with problem details, Retry-After and the draft’s fields
   expect(refused.headers.get('ratelimit')).toBe('"search";r=0;t=60')
   expect(await refused.json()).toMatchObject({
     status: 429,
-    type: expect.stringMatching(/quota-exceeded$/),
+    type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
     'violated-policies': ['search'],
   })
 })
