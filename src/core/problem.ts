@@ -12,7 +12,8 @@ const REGISTERED: ReadonlySet<string> = new Set(['quota-exceeded', 'abnormal-usa
 
 function typeOf(code: string | undefined, base: string | undefined): string {
   if (code === undefined) return 'about:blank'
-  if (base === undefined && REGISTERED.has(code)) return `https://iana.org/assignments/http-problem-types#${code}`
+  if (base === undefined && REGISTERED.has(code))
+    return `https://iana.org/assignments/http-problem-types#${code}`
   return (base ?? PROBLEM_TYPE_BASE) + code
 }
 
