@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Local, startLocal } from 'breakwater/local'
@@ -8,7 +8,6 @@ import { launch } from './chromium.ts'
 
 // What a person sees: the reference app in a real browser, and the mailbox and the error page beside it.
 const state = mkdtempSync(join(tmpdir(), 'breakwater-browser-'))
-chmodSync(state, 0o755)
 const picture = join(import.meta.dirname, '../fixtures/thumbnail.png')
 const email = 'grace@lighthouse.dev'
 const password = 'a lamp in every window 7'

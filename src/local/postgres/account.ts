@@ -3,11 +3,30 @@ import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { PostgresStartError } from './errors.ts'
 
-/** The system user Postgres runs as, when that is not the user we are. */
+/** Who Postgres runs as, when that is not simply the user we are. */
 export interface Account {
   readonly name: string
+  /** Owns the files. */
   readonly uid: number
   readonly gid: number
+  /** Words before each command, for a process that only believes to be somebody else. */
+  readonly wrapper?: readonly string[]
+}
+
+/** A command as `account` runs it. */
+export function runAs(
+  account: Account | undefined,
+  program: string,
+  args: readonly string[],
+): {
+  readonly command: string
+  readonly args: readonly string[]
+  readonly uid?: number
+  readonly gid?: number
+} {
+  if (account === undefined) return { command: program, args }
+  const [command, ...words] = [...(account.wrapper ?? []), program, ...args]
+  return { command: command ?? program, args: words, uid: account.uid, gid: account.gid }
 }
 
 const CANDIDATES = ['postgres', 'nobody', 'daemon']
@@ -42,8 +61,20 @@ function firstClosed(account: Account, path: string): string | undefined {
 }
 
 /**
+ * Root as seen through a user namespace, where it bears another user's number: Postgres is content, and the kernel
+ * still lets it reach root's own files. Undefined where the system has no such thing.
+ */
+function disguised(account: Account, program: string): Account | undefined {
+  const wrapper = ['unshare', '--user', `--map-user=${account.uid}`, `--map-group=${account.gid}`, '--']
+  const [command = '', ...args] = [...wrapper, program, '--version']
+  const probe = spawnSync(command, args, { cwd: '/', stdio: 'ignore' })
+  return probe.status === 0 ? { name: 'root', uid: 0, gid: 0, wrapper } : undefined
+}
+
+/**
  * Postgres refuses to run as root. As root, picks the system user it shall run as: the owner of an existing data
- * folder, else the first of `postgres`, `nobody` and `daemon` there is. As anyone else: undefined.
+ * folder, else the first of `postgres`, `nobody` and `daemon` there is; and where that user may not go, as in
+ * `/root`, root in disguise. As anyone else: undefined.
  *
  * @param owner the user id that owns an existing data folder
  * @param program a program that the user must be able to run
@@ -71,6 +102,8 @@ export function chooseAccount(
   for (const path of [dirname(program), folder]) {
     const closed = firstClosed(account, path)
     if (closed !== undefined) {
+      const instead = disguised(account, program)
+      if (instead !== undefined) return instead
       throw new PostgresStartError(
         `PostgreSQL refuses to run as root, so it runs as the user ${account.name}, who may not enter ${closed}. ` +
           `Run as an ordinary user, or allow it: chmod o+x ${closed}`,

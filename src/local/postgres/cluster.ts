@@ -13,7 +13,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Account } from './account.ts'
+import { type Account, runAs } from './account.ts'
 import { type Binaries, MAJOR } from './binaries.ts'
 import { codeOf, PostgresStartError } from './errors.ts'
 import { isAlive } from './leftover.ts'
@@ -70,11 +70,12 @@ function run(
   account: Account | undefined,
   input?: string,
 ): Promise<Finished> {
-  const child = spawn(program, args, {
+  const { command, args: words, ...user } = runAs(account, program, args)
+  const child = spawn(command, words, {
     cwd: '/',
     env: { PATH: process.env['PATH'] ?? '', TZ: 'UTC', LC_ALL: 'C', ...binaries.env },
     stdio: ['pipe', 'pipe', 'pipe'],
-    ...(account && { uid: account.uid, gid: account.gid }),
+    ...user,
   })
   return finished(child, input)
 }

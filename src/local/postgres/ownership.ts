@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import type { Account } from './account.ts'
 
 /**
- * Gives a data folder that a copy has left with root, or open to others, to the user the server runs as: Postgres
+ * Gives a data folder that belongs to somebody else, or is open to others, to the user the server runs as: Postgres
  * refuses both.
  */
 export function makeUsable(data: string, account: Account | undefined): void {
   const { uid, mode } = statSync(data)
-  if (account !== undefined && uid === 0) {
+  if (account !== undefined && uid !== account.uid) {
     lchownSync(data, account.uid, account.gid)
     for (const entry of readdirSync(data, { withFileTypes: true, recursive: true })) {
       lchownSync(join(entry.parentPath, entry.name), account.uid, account.gid)

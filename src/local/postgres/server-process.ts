@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Account } from './account.ts'
+import { type Account, runAs } from './account.ts'
 import type { Binaries } from './binaries.ts'
 import { explainFailure } from './cluster.ts'
 import { serverFlags } from './settings.ts'
@@ -62,13 +62,15 @@ function watch(pid: number, options: ServerOptions): ChildProcess | undefined {
 /** Starts the server and waits until it takes connections. */
 export async function runServer(options: ServerOptions): Promise<ServerProcess | StartTrouble> {
   const { binaries, account, data, port, log } = options
-  const child = spawn(binaries.postgres, ['-D', data, ...serverFlags(port, options.durable)], {
+  const flags = ['-D', data, ...serverFlags(port, options.durable)]
+  const { command, args, ...user } = runAs(account, binaries.postgres, flags)
+  const child = spawn(command, args, {
     cwd: data,
     env: { PATH: process.env['PATH'] ?? '', TZ: 'UTC', LC_ALL: 'C', ...binaries.env },
     stdio: ['ignore', 'ignore', 'pipe'],
     // Its own process group: Ctrl-C at the terminal is for us, who stop things in their order.
     detached: true,
-    ...(account && { uid: account.uid, gid: account.gid }),
+    ...user,
   })
   let tail = ''
   let partial = ''

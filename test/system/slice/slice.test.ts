@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Local, startLocal } from 'breakwater/local'
@@ -9,7 +9,6 @@ import { eventually, Visitor } from '../support/visitor.ts'
 
 // The reference app whole, on the local stack, over HTTP: what a new user does on the first day.
 const state = mkdtempSync(join(tmpdir(), 'breakwater-slice-'))
-chmodSync(state, 0o755)
 const picture = readFileSync(join(import.meta.dirname, '../../fixtures/harbour.jpg'))
 const email = 'ada@lighthouse.dev'
 const password = 'a lamp in every window 7'
