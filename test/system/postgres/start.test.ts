@@ -17,7 +17,7 @@ import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type LocalPostgres, type PostgresOptions, startPostgres } from '../../../src/local/postgres/index.ts'
 import { clusterTemplate } from '../support/postgres.ts'
 
@@ -340,13 +340,15 @@ describe.runIf(process.getuid?.() === 0)('as root', () => {
     await again.stop()
   })
 
-  it('says so when that user cannot get to the folder', async () => {
+  it('says so when that user cannot get to the folder, and the system has no user namespaces', async () => {
     chmodSync(dataDir, 0o755)
     const closed = join(dataDir, 'closed')
     mkdirSync(closed, { mode: 0o700 })
+    vi.stubEnv('PATH', '/nowhere')
     await expect(startPostgres({ dataDir: join(closed, 'inside') })).rejects.toThrow(
       `who may not enter ${closed}`,
     )
+    vi.unstubAllEnvs()
   })
 
   it('goes on with what an ordinary user has begun, and the other way round says whose it is', async () => {
