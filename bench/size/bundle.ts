@@ -1,5 +1,6 @@
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
+import { bundling } from '../support/bundling.ts'
 
 /** What a bundle weighs, in bytes, and what is in it. */
 export interface Bundle {
@@ -18,17 +19,10 @@ export async function bundle(
   options: { readonly external?: readonly string[]; readonly folder?: string } = {},
 ): Promise<Bundle> {
   const result = await build({
+    ...bundling,
     stdin: { contents: source, resolveDir: options.folder ?? '.', loader: 'ts' },
-    bundle: true,
     write: false,
-    minify: true,
-    format: 'esm',
-    platform: 'neutral',
-    target: 'es2024',
-    mainFields: ['module', 'main'],
-    conditions: ['workerd', 'worker', 'browser', 'import'],
-    external: ['cloudflare:*', 'node:*', '*.wasm', ...(options.external ?? [])],
-    tsconfig: 'tsconfig.json',
+    external: [...bundling.external, ...(options.external ?? [])],
     metafile: true,
     logLevel: 'silent',
   })

@@ -13,6 +13,8 @@ export interface LoadOptions {
 /** What came of it. */
 export interface LoadResult {
   readonly requestsPerSecond: number
+  /** How many were answered. */
+  readonly requests: number
   /** Replies outside 2xx, and errors. Anything above 0 makes the figure worthless. */
   readonly failures: number
 }
@@ -34,6 +36,7 @@ async function withWrk({ url, connections, seconds, headers }: LoadOptions): Pro
   const errors = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(stdout)
   return {
     requestsPerSecond: Number(rate ?? Number.NaN),
+    requests: Number(/(\d+) requests in/.exec(stdout)?.[1] ?? Number.NaN),
     failures: Number(bad ?? 0) + (errors ?? []).slice(1).reduce((sum, n) => sum + Number(n), 0),
   }
 }
@@ -42,6 +45,7 @@ async function withAutocannon({ url, connections, seconds, headers }: LoadOption
   const result = await autocannon({ url, connections, duration: seconds, ...(headers && { headers }) })
   return {
     requestsPerSecond: result.requests.average,
+    requests: result.requests.total,
     failures: result.non2xx + result.errors + result.timeouts,
   }
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import workerd from 'workerd'
+import { bundling } from './bundling.ts'
 
 /** A worker to serve: its entry file and its variables. */
 export interface WorkerSpec {
@@ -28,16 +29,9 @@ export async function serveWorkers(specs: readonly WorkerSpec[]): Promise<Served
   const sockets: string[] = []
   for (const spec of specs) {
     await build({
+      ...bundling,
       entryPoints: [spec.entry],
       outfile: join(folder, `${spec.name}.js`),
-      bundle: true,
-      minify: true,
-      format: 'esm',
-      target: 'es2024',
-      conditions: ['workerd', 'worker', 'browser', 'import'],
-      mainFields: ['module', 'main'],
-      external: ['cloudflare:*', 'node:*'],
-      tsconfig: 'tsconfig.json',
       logLevel: 'error',
     })
     const port = await freePort()
@@ -47,7 +41,7 @@ export async function serveWorkers(specs: readonly WorkerSpec[]): Promise<Served
     )
     services.push(
       `(name = "${spec.name}", worker = (modules = [(name = "${spec.name}.js", esModule = embed "${spec.name}.js")], ` +
-        `compatibilityDate = "2026-10-01", compatibilityFlags = ["nodejs_compat"], bindings = [${bindings.join(', ')}], ` +
+        `compatibilityDate = "2026-10-01", bindings = [${bindings.join(', ')}], ` +
         `globalOutbound = "local"))`,
     )
     sockets.push(
