@@ -12,17 +12,24 @@ export interface WorkerSpec {
   readonly name: string
   readonly entry: string
   readonly bindings?: Readonly<Record<string, string>>
+  /** Leaves names as they are, for profiles. Default false: minified. */
+  readonly readable?: boolean
 }
 
 /** Workers served by one workerd, each on a port of its own, so that nothing stands between load and worker. */
 export interface Served {
   readonly pid: number
   readonly ports: Readonly<Record<string, number>>
+  /** Where the inspector listens; 0 when it was not asked for. */
+  readonly inspector: number
   stop(): Promise<void>
 }
 
 /** Bundles each worker with the same options and serves them all from one workerd process. */
-export async function serveWorkers(specs: readonly WorkerSpec[]): Promise<Served> {
+export async function serveWorkers(
+  specs: readonly WorkerSpec[],
+  options: { readonly inspector?: boolean } = {},
+): Promise<Served> {
   const folder = mkdtempSync(join(tmpdir(), 'breakwater-bench-'))
   const ports: Record<string, number> = {}
   const services: string[] = []
@@ -30,6 +37,7 @@ export async function serveWorkers(specs: readonly WorkerSpec[]): Promise<Served
   for (const spec of specs) {
     await build({
       ...bundling,
+      minify: !spec.readable,
       entryPoints: [spec.entry],
       outfile: join(folder, `${spec.name}.js`),
       logLevel: 'error',
@@ -55,7 +63,9 @@ export async function serveWorkers(specs: readonly WorkerSpec[]): Promise<Served
     `using Workerd = import "/workerd/workerd.capnp";\n` +
       `const config :Workerd.Config = (services = [${services.join(', ')}], sockets = [${sockets.join(', ')}]);\n`,
   )
-  const child = spawn(workerd.default, ['serve', join(folder, 'config.capnp')], {
+  const inspector = options.inspector ? await freePort() : 0
+  const flags = inspector === 0 ? [] : [`--inspector-addr=127.0.0.1:${inspector}`]
+  const child = spawn(workerd.default, ['serve', join(folder, 'config.capnp'), ...flags], {
     // Log lines are part of what is measured; reading them is not.
     stdio: ['ignore', 'ignore', 'inherit'],
   })
@@ -63,6 +73,7 @@ export async function serveWorkers(specs: readonly WorkerSpec[]): Promise<Served
   return {
     pid: child.pid ?? 0,
     ports,
+    inspector,
     async stop() {
       const gone = new Promise((resolve) => child.once('exit', resolve))
       child.kill('SIGKILL')
