@@ -10,10 +10,7 @@ try {
     encoding: 'utf8',
   })
   const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz'))
-  if (packed.status !== 0 || tarball === undefined) {
-    console.error(packed.stderr)
-    process.exit(1)
-  }
+  if (packed.status !== 0 || tarball === undefined) throw new Error(packed.stderr)
   // ESM only, and only for resolvers that read `exports`: what every Workers toolchain is.
   const run = spawnSync(
     'attw',
@@ -24,7 +21,7 @@ try {
   )
   if (run.status !== 0) {
     console.error(`${run.stdout}${run.stderr}`)
-    process.exit(1)
+    process.exitCode = 1
   }
 } finally {
   rmSync(folder, { recursive: true, force: true })

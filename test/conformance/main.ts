@@ -20,8 +20,8 @@ const [name] = positionals
 const load = name !== undefined && Object.hasOwn(suites, name) ? suites[name] : undefined
 if (load === undefined || positionals.length > 1) {
   console.error(`Name one of: ${Object.keys(suites).join(', ')}`)
-  process.exit(2)
+  process.exitCode = 2
+} else {
+  const result = await (await load()).run()
+  console.log(values.json ? JSON.stringify(result) : render(result))
 }
-const result = await (await load()).run()
-if (values.json) console.log(JSON.stringify(result))
-else console.log(render(result))

@@ -121,7 +121,8 @@ export async function run(options: { count: number | undefined; seed: number | u
       const headers: Record<string, string> = { ...sent.headers, 'cf-connecting-ip': address }
       // Node leaves it out for methods that seldom have a body, and the body would be taken for the next request.
       if (sent.body !== undefined) headers['content-length'] = String(Buffer.byteLength(sent.body))
-      if (sent.fromPage) Object.assign(headers, { 'sec-fetch-site': 'same-origin', 'content-type': 'application/json' })
+      if (sent.fromPage)
+        Object.assign(headers, { 'sec-fetch-site': 'same-origin', 'content-type': 'application/json' })
       if (sent.signedIn && headers['cookie'] === undefined) headers['cookie'] = visitor.cookie
       const reply = await send(
         `${local.worker}${sent.path}`,

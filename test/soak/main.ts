@@ -23,6 +23,7 @@ const number = (text: string | undefined): number | undefined =>
 const [count, seed] = [number(values.count), number(values.seed)]
 if (load === undefined || positionals.length > 1 || Number.isNaN(count) || Number.isNaN(seed)) {
   console.error(`Name one of: ${Object.keys(soaks).join(', ')}; --count and --seed take numbers`)
-  process.exit(2)
+  process.exitCode = 2
+} else {
+  console.log(await (await load()).run({ count, seed }))
 }
-console.log(await (await load()).run({ count, seed }))
