@@ -21,10 +21,30 @@ export function toBase64Url(bytes: Uint8Array): string {
   return btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')
 }
 
+const SIXES = new Int8Array(128).fill(-1)
+for (const [i, char] of [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'].entries()) {
+  SIXES[char.charCodeAt(0)] = i
+}
+
 /** The bytes of unpadded base64url, or undefined when the text is not the one canonical form of any bytes. */
 export function fromBase64Url(text: string): Uint8Array<ArrayBuffer> | undefined {
-  if (!/^[A-Za-z0-9_-]*$/.test(text) || text.length % 4 === 1) return undefined
-  const binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'))
-  const bytes = Uint8Array.from(binary, (char) => char.charCodeAt(0))
-  return toBase64Url(bytes) === text ? bytes : undefined
+  const { length } = text
+  if (length % 4 === 1) return undefined
+  const bytes = new Uint8Array((length * 3) >> 2)
+  let at = 0
+  let held = 0
+  let bits = 0
+  for (let i = 0; i < length; i++) {
+    const six = SIXES[text.charCodeAt(i)] ?? -1
+    if (six < 0) return undefined
+    held = (held << 6) | six
+    bits += 6
+    if (bits >= 8) {
+      bits -= 8
+      bytes[at++] = held >> bits
+      held &= (1 << bits) - 1
+    }
+  }
+  // Bits that no byte has room for must be zero, else the same bytes would have several texts.
+  return held === 0 ? bytes : undefined
 }

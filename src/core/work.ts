@@ -79,7 +79,7 @@ export function currentWork(): Work | undefined {
 
 /** Runs `fn` inside `work`: {@link currentWork} finds it there, across awaits. */
 export function runWork<T>(work: Work, fn: () => T): T {
-  return storage.run(work, fn)
+  return storage.getStore() === work ? fn() : storage.run(work, fn)
 }
 
 /** Times `fn` as a span of the current work. Does nothing but call `fn` where there is none. */
