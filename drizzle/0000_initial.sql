@@ -1,5 +1,16 @@
 CREATE SCHEMA "breakwater";
 --> statement-breakpoint
+CREATE TABLE "breakwater"."api_keys" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"user_id" uuid NOT NULL,
+	"name" text NOT NULL,
+	"secret_hash" text NOT NULL,
+	"scopes" text[] NOT NULL,
+	"expires_at" timestamp with time zone NOT NULL,
+	"last_used_at" timestamp with time zone,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "breakwater"."auth_events" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"type" text NOT NULL,
@@ -11,11 +22,22 @@ CREATE TABLE "breakwater"."auth_events" (
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "breakwater"."recovery_codes" (
+	"user_id" uuid NOT NULL,
+	"code_hash" text NOT NULL,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	CONSTRAINT "recovery_codes_user_id_code_hash_pk" PRIMARY KEY("user_id","code_hash")
+);
+--> statement-breakpoint
 CREATE TABLE "breakwater"."sessions" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"user_id" uuid NOT NULL,
 	"secret_hash" text NOT NULL,
 	"generation" integer NOT NULL,
+	"transport" text DEFAULT 'cookie' NOT NULL,
+	"refresh_counter" integer DEFAULT 0 NOT NULL,
+	"refreshed_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"methods" text[] DEFAULT '{password}'::text[] NOT NULL,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"authenticated_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"last_used_at" timestamp with time zone DEFAULT now() NOT NULL,
@@ -25,12 +47,21 @@ CREATE TABLE "breakwater"."sessions" (
 	"city" text
 );
 --> statement-breakpoint
+CREATE TABLE "breakwater"."totp_factors" (
+	"user_id" uuid PRIMARY KEY NOT NULL,
+	"sealed_secret" text NOT NULL,
+	"confirmed_at" timestamp with time zone,
+	"last_step" bigint DEFAULT 0 NOT NULL,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "breakwater"."users" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"email" text NOT NULL,
 	"password_hash" text,
 	"email_verified_at" timestamp with time zone,
 	"session_generation" integer DEFAULT 0 NOT NULL,
+	"roles" text[] DEFAULT '{}'::text[] NOT NULL,
 	"disabled_at" timestamp with time zone,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"updated_at" timestamp with time zone DEFAULT now() NOT NULL
@@ -42,9 +73,10 @@ CREATE TABLE "breakwater"."verification_tokens" (
 	"purpose" text NOT NULL,
 	"secret_hash" text NOT NULL,
 	"password_hash" text,
+	"email" text,
 	"expires_at" timestamp with time zone NOT NULL,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
-	CONSTRAINT "verification_tokens_purpose_check" CHECK ("breakwater"."verification_tokens"."purpose" in ('verify-mail', 'reset-password'))
+	CONSTRAINT "verification_tokens_purpose_check" CHECK ("breakwater"."verification_tokens"."purpose" in ('verify-mail', 'reset-password', 'change-mail', 'mail-changed'))
 );
 --> statement-breakpoint
 CREATE TABLE "breakwater"."jobs" (
@@ -73,6 +105,21 @@ CREATE TABLE "breakwater"."jobs" (
 	CONSTRAINT "jobs_finished_has_time" CHECK (("breakwater"."jobs"."state" in ('pending', 'running')) = ("breakwater"."jobs"."finished_at" is null))
 );
 --> statement-breakpoint
+CREATE TABLE "breakwater"."upload_transfers" (
+	"upload_id" uuid PRIMARY KEY NOT NULL,
+	"mode" text NOT NULL,
+	"length" bigint,
+	"metadata" text,
+	"received_bytes" bigint DEFAULT 0 NOT NULL,
+	"part_bytes" integer NOT NULL,
+	"multipart_id" text,
+	"etags" jsonb DEFAULT '[]'::jsonb NOT NULL,
+	"tail_key" text,
+	"lock_token" uuid,
+	"lock_until" timestamp with time zone,
+	"expires_at" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "breakwater"."upload_usage" (
 	"owner_id" uuid PRIMARY KEY NOT NULL,
 	"reserved_bytes" bigint DEFAULT 0 NOT NULL,
@@ -93,19 +140,28 @@ CREATE TABLE "breakwater"."uploads" (
 	"reserved_bytes" bigint NOT NULL,
 	"size" bigint,
 	"sha256" text,
+	"announced_sha256" text,
+	"version" text,
 	"width" integer,
 	"height" integer,
 	"reason" text,
+	"link_epoch" integer DEFAULT 0 NOT NULL,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"published_at" timestamp with time zone,
 	"purged_at" timestamp with time zone,
 	CONSTRAINT "uploads_state_known" CHECK ("breakwater"."uploads"."state" in ('reserved', 'receiving', 'quarantined', 'scanned', 'published', 'rejected', 'deleted')),
-	CONSTRAINT "uploads_stored_is_measured" CHECK ("breakwater"."uploads"."state" not in ('quarantined', 'scanned', 'published') or ("breakwater"."uploads"."size" is not null and "breakwater"."uploads"."sha256" is not null and "breakwater"."uploads"."type" is not null))
+	CONSTRAINT "uploads_stored_is_measured" CHECK ("breakwater"."uploads"."state" not in ('scanned', 'published') or ("breakwater"."uploads"."size" is not null and "breakwater"."uploads"."sha256" is not null and "breakwater"."uploads"."type" is not null))
 );
 --> statement-breakpoint
+ALTER TABLE "breakwater"."api_keys" ADD CONSTRAINT "api_keys_user_id_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "breakwater"."users"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "breakwater"."recovery_codes" ADD CONSTRAINT "recovery_codes_user_id_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "breakwater"."users"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "breakwater"."sessions" ADD CONSTRAINT "sessions_user_id_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "breakwater"."users"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "breakwater"."totp_factors" ADD CONSTRAINT "totp_factors_user_id_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "breakwater"."users"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "breakwater"."verification_tokens" ADD CONSTRAINT "verification_tokens_user_id_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "breakwater"."users"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "breakwater"."upload_transfers" ADD CONSTRAINT "upload_transfers_upload_id_uploads_id_fk" FOREIGN KEY ("upload_id") REFERENCES "breakwater"."uploads"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+CREATE INDEX "api_keys_user_id_idx" ON "breakwater"."api_keys" USING btree ("user_id");--> statement-breakpoint
+CREATE INDEX "api_keys_expires_at_idx" ON "breakwater"."api_keys" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "auth_events_user_id_idx" ON "breakwater"."auth_events" USING btree ("user_id","created_at");--> statement-breakpoint
 CREATE INDEX "auth_events_created_at_idx" ON "breakwater"."auth_events" USING btree ("created_at");--> statement-breakpoint
 CREATE INDEX "sessions_user_id_idx" ON "breakwater"."sessions" USING btree ("user_id","last_used_at");--> statement-breakpoint
@@ -120,6 +176,8 @@ CREATE INDEX "jobs_unsent_idx" ON "breakwater"."jobs" USING btree ("send_after")
 CREATE INDEX "jobs_leased_idx" ON "breakwater"."jobs" USING btree ("lease_until") WHERE "breakwater"."jobs"."state" = 'running';--> statement-breakpoint
 CREATE INDEX "jobs_finished_idx" ON "breakwater"."jobs" USING btree ("finished_at") WHERE "breakwater"."jobs"."finished_at" is not null;--> statement-breakpoint
 CREATE INDEX "jobs_state_idx" ON "breakwater"."jobs" USING btree ("state","id");--> statement-breakpoint
+CREATE INDEX "upload_transfers_expires_idx" ON "breakwater"."upload_transfers" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "uploads_owner_idx" ON "breakwater"."uploads" USING btree ("owner_id","id");--> statement-breakpoint
+CREATE UNIQUE INDEX "uploads_key_idx" ON "breakwater"."uploads" USING btree ("key" collate "C");--> statement-breakpoint
 CREATE INDEX "uploads_unfinished_idx" ON "breakwater"."uploads" USING btree ("updated_at") WHERE "breakwater"."uploads"."state" in ('reserved', 'receiving', 'quarantined', 'scanned');--> statement-breakpoint
 CREATE INDEX "uploads_unpurged_idx" ON "breakwater"."uploads" USING btree ("updated_at") WHERE "breakwater"."uploads"."state" in ('rejected', 'deleted') and "breakwater"."uploads"."purged_at" is null;

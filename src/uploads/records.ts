@@ -1,10 +1,13 @@
 import { and, asc, eq, inArray, isNull, lt, or, type SQL, sql } from 'drizzle-orm'
 import type { Database } from '../db/index.ts'
-import { uploads, uploadUsage } from './schema.ts'
+import { uploads, uploadTransfers, uploadUsage } from './schema.ts'
 import { sourcesOf, type UploadState } from './state.ts'
 
 /** The database, as uploads use it: a `Database` of any schema. */
-export type UploadsDatabase = Pick<Database, 'select' | 'update' | 'execute'> & {
+export type UploadsDatabase = Pick<Database, 'select' | 'update' | 'delete' | 'execute'> & {
+  /** Statements in one transaction and one round trip, where the driver has that. */
+  readonly batch?: Database['batch']
+
   transaction<T>(fn: (tx: Pick<Database, 'execute'>) => Promise<T>): Promise<T>
 }
 
@@ -29,6 +32,31 @@ export interface NewUpload {
   readonly declaredType: string | undefined
   /** Bytes to set aside. */
   readonly bytes: number
+  /** The SHA-256 announced for bytes that are hashed only afterwards. */
+  readonly sha256?: string | undefined
+  /** For ways in that take more than one request. */
+  readonly transfer?: NewTransfer
+}
+
+/** What is known of such a way in. */
+export interface NewTransfer {
+  readonly mode: 'tus' | 'put' | 'multipart'
+  readonly length: number | undefined
+  readonly metadata?: string | undefined
+  readonly partBytes: number
+  readonly multipartId?: string
+  readonly expiresAt: Date
+}
+
+function transferClause(transfer: NewTransfer | undefined): SQL {
+  if (transfer === undefined) return sql``
+  const { mode, length = null, metadata = null, partBytes, multipartId = null, expiresAt } = transfer
+  return sql`, transfer as (
+      insert into ${uploadTransfers} (upload_id, mode, length, metadata, part_bytes, multipart_id, expires_at)
+      select made.id, ${mode}::text, ${length}::bigint, ${metadata}::text, ${partBytes}::int, ${multipartId}::text,
+        ${expiresAt.toISOString()}::timestamptz
+      from made
+    )`
 }
 
 const DEFAULT_FILES = 10_000
@@ -49,24 +77,31 @@ export function reserveStatement(upload: NewUpload, quota: UploadQuota): SQL {
         where u.reserved_bytes + u.stored_bytes + excluded.reserved_bytes <= ${quota.bytes}::bigint
           and u.files < ${files}::int
       returning u.owner_id
-    )
-    insert into ${uploads} (id, owner_id, kind, state, key, original_name, declared_type, reserved_bytes)
-    select ${upload.id}::uuid, room.owner_id, ${upload.kind}::text, 'receiving', ${upload.key}::text,
-      ${upload.originalName}::text, ${upload.declaredType ?? null}::text, ${upload.bytes}::bigint
-    from room
-    returning id`
+    ), made as (
+      insert into ${uploads}
+        (id, owner_id, kind, state, key, original_name, declared_type, reserved_bytes, announced_sha256)
+      select ${upload.id}::uuid, room.owner_id, ${upload.kind}::text, ${upload.transfer ? 'reserved' : 'receiving'}::text,
+        ${upload.key}::text, ${upload.originalName}::text, ${upload.declaredType ?? null}::text,
+        ${upload.bytes}::bigint, ${upload.sha256 ?? null}::text
+      from room
+      returning id
+    )${transferClause(upload.transfer)}
+    select id from made`
 }
 
-/** Every byte is there: `receiving` becomes `quarantined`, and what was reserved becomes what is stored. */
+/**
+ * Every byte is there: `receiving` becomes `quarantined`, and what was reserved becomes what is stored. Type and
+ * SHA-256 are left out where the bytes did not come in one piece: processing finds them.
+ */
 export function receivedStatement(
   id: string,
-  received: { readonly type: string; readonly size: number; readonly sha256: string },
+  received: { readonly type?: string; readonly size: number; readonly sha256?: string },
 ): SQL {
   return sql`
     with moved as (
-      update ${uploads} set state = 'quarantined', type = ${received.type}::text, size = ${received.size}::bigint,
-        sha256 = ${received.sha256}::text, updated_at = now()
-      where id = ${id}::uuid and state = 'receiving'
+      update ${uploads} set state = 'quarantined', type = ${received.type ?? null}::text, size = ${received.size}::bigint,
+        sha256 = ${received.sha256 ?? null}::text, updated_at = now()
+      where id = ${id}::uuid and state in ('reserved', 'receiving')
       returning owner_id, reserved_bytes, size
     ), settled as (
       update ${uploadUsage} as u
@@ -121,15 +156,20 @@ export async function findUpload(db: UploadsDatabase, id: string): Promise<Uploa
   return row
 }
 
+/** What processing found in the stored bytes. */
+export interface Findings {
+  readonly type: string
+  readonly sha256: string
+  readonly version: string
+  readonly width?: number
+  readonly height?: number
+}
+
 /** `quarantined` becomes `scanned`. Does nothing when it is no longer there. */
-export async function markScanned(
-  db: UploadsDatabase,
-  id: string,
-  size: { readonly width: number; readonly height: number } | undefined,
-): Promise<void> {
+export async function markScanned(db: UploadsDatabase, id: string, found: Findings): Promise<void> {
   await db
     .update(uploads)
-    .set({ state: 'scanned', updatedAt: sql`now()`, ...size })
+    .set({ state: 'scanned', updatedAt: sql`now()`, ...found })
     .where(and(eq(uploads.id, id), eq(uploads.state, 'quarantined')))
 }
 
@@ -159,7 +199,15 @@ export async function findUnfinished(
   return db
     .select()
     .from(uploads)
-    .where(and(inArray(uploads.state, [...states]), lt(uploads.updatedAt, before)))
+    .where(
+      and(
+        inArray(uploads.state, [...states]),
+        lt(uploads.updatedAt, before),
+        // Resumable and direct uploads may pause until they expire.
+        sql`not exists (select from ${uploadTransfers} t where t.upload_id = ${uploads.id} and t.expires_at > now()
+          and ${uploads.state} in ('reserved', 'receiving'))`,
+      ),
+    )
     .orderBy(asc(uploads.updatedAt))
     .limit(limit)
 }

@@ -71,8 +71,12 @@ export async function serve(request: Request, row: UploadRow, options: ServeOpti
           throw storageUnavailable(error)
         },
       )
-      // Deleted between the look at the row and now.
+      // Deleted between the look at the row and now; or replaced behind our back: those bytes were never judged.
       if (object === null) throw noSuchUpload()
+      if (row.version !== null && object.version !== row.version) {
+        await object.body.cancel()
+        throw noSuchUpload()
+      }
       return new Response(object.body, { status: verdict.status, headers })
     }
   }
