@@ -18,16 +18,15 @@ function groups(text: string): number[] | undefined {
   return out
 }
 
+const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|[01]?\d?\d)(?:\.(?!$)|$)){4}$/
+
 /**
  * The network an address is limited by: an IPv4 address by itself, an IPv6 address by its /64, since a single
  * subscriber has at least that much (RFC 6177) and could otherwise change its address with every request. An IPv4
  * address written as IPv6 (`::ffff:192.0.2.1`, RFC 4291) counts as IPv4. Undefined when it is no address.
  */
 export function addressNetwork(address: string): string | undefined {
-  if (!address.includes(':')) {
-    const v4 = groups(address)
-    return v4?.length === 2 ? address : undefined
-  }
+  if (!address.includes(':')) return IPV4.test(address) ? address : undefined
   const halves = (address.split('%')[0] as string).split('::')
   if (halves.length > 2) return undefined
   const head = groups(halves[0] as string)

@@ -11,6 +11,7 @@ import { Breaker, within } from './deadline.ts'
 import { joined } from './joined.ts'
 import { type CompiledPolicy, compilePolicy, type Policies, units } from './policy.ts'
 import { presets } from './presets.ts'
+import { remembered } from './remembered.ts'
 import { memory } from './stores/memory.ts'
 import type { Charge, Outcome, RateLimitStore } from './stores/store.ts'
 
@@ -110,11 +111,12 @@ export function createLimiter(options: LimiterOptions): RateLimiter {
   let told = 0
 
   // 128 bits: no two keys meet, and the name in the store stays short.
-  const hash = (key: string) =>
+  const hash = remembered((key: string) =>
     (secret === undefined ? createHash('sha256') : createHmac('sha256', secret))
       .update(key)
       .digest('base64url')
-      .slice(0, 22)
+      .slice(0, 22),
+  )
 
   function policy(name: string): CompiledPolicy {
     const found = policies.get(name)
