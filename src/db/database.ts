@@ -3,22 +3,38 @@ import type { BatchItem, BatchResponse } from 'drizzle-orm/batch'
 import { PgDatabase, PgDialect } from 'drizzle-orm/pg-core'
 import type { ExtractTablesWithRelations } from 'drizzle-orm/relations'
 import { type Duration, milliseconds } from '../core/index.ts'
-import { type Address, addressOf } from './endpoint.ts'
+import type { PgClient } from './connection.ts'
+import { addressOf } from './endpoint.ts'
 import { type BatchOptions, createHttpTransport } from './http.ts'
+import { withReplica } from './replica.ts'
 import { type QueryResult, Session } from './session.ts'
+import { createTcp } from './tcp.ts'
 import {
+  type Connect,
   runTransaction,
   type Transaction,
   type TransactionLimits,
   type TransactionOptions,
 } from './transaction.ts'
+import type { Transport } from './transport.ts'
+import { connect } from './websocket.ts'
 
 /** Options of {@link createDatabase}. */
 export interface DatabaseOptions<TSchema extends Record<string, unknown> = Record<string, never>> {
   /** `postgresql://user:password@host/database`; on Neon the pooled one, whose host ends in `-pooler`. */
   readonly url: string
+  /**
+   * A read replica's URL. Plain selects go there until the unit of work has changed something, and to the primary from
+   * then on. Transactions, batches and statements written by hand always go to the primary. Default: none.
+   */
+  readonly replica?: string | undefined
   /** Base URL of a local Neon stand-in, such as `http://127.0.0.1:8702`. Absent, or empty, in production. */
   readonly endpoint?: string | undefined
+  /**
+   * The `Client` class of `pg`: statements then go over Postgres's own protocol instead of Neon's, for Hyperdrive
+   * (`url: env.HYPERDRIVE.connectionString`) or any Postgres. Default: Neon's protocols.
+   */
+  readonly client?: PgClientClass | undefined
   /** Tables and relations, for `db.query`. Not needed for anything else. */
   readonly schema?: TSchema
   /** How names of columns that were declared without one are written. Default: as in the code. */
@@ -32,11 +48,23 @@ export interface DatabaseOptions<TSchema extends Record<string, unknown> = Recor
   readonly lockTimeout?: Duration
 }
 
+/** What `import { Client } from 'pg'` gives. */
+export type PgClientClass = new (options: {
+  connectionString: string
+  connectionTimeoutMillis: number
+}) => object
+
 type Schema<T extends Record<string, unknown>> = ExtractTablesWithRelations<T>
 type SchemaArgument = ConstructorParameters<typeof Session>[2]
 
+/** How statements travel: one by one, and in transactions. */
+export interface Driver {
+  readonly transport: Transport<BatchOptions>
+  readonly connect: Connect
+}
+
 /**
- * A Drizzle database on Neon. A statement, or a batch, is one round trip over HTTP; only `transaction()` opens a
+ * A Drizzle database. On Neon a statement, or a batch, is one round trip over HTTP; only `transaction()` opens a
  * WebSocket, for as long as it lasts. It holds no connection, so it may live at module scope.
  */
 export class Database<TSchema extends Record<string, unknown> = Record<string, never>> extends PgDatabase<
@@ -44,21 +72,16 @@ export class Database<TSchema extends Record<string, unknown> = Record<string, n
   TSchema,
   Schema<TSchema>
 > {
-  readonly #address: Address
+  readonly #connect: Connect
   readonly #dialect: PgDialect
   readonly #session: Session<BatchOptions>
   readonly #schema: SchemaArgument
   readonly #limits: TransactionLimits
 
-  constructor(
-    address: Address,
-    dialect: PgDialect,
-    session: Session<BatchOptions>,
-    schema: SchemaArgument,
-    limits: TransactionLimits,
-  ) {
+  constructor(driver: Driver, dialect: PgDialect, schema: SchemaArgument, limits: TransactionLimits) {
+    const session = new Session(driver.transport, dialect, schema)
     super(dialect, session as never, schema as never)
-    this.#address = address
+    this.#connect = driver.connect
     this.#dialect = dialect
     this.#session = session
     this.#schema = schema
@@ -84,7 +107,7 @@ export class Database<TSchema extends Record<string, unknown> = Record<string, n
     options: TransactionOptions = {},
   ): Promise<T> {
     return runTransaction<TSchema, T>(
-      this.#address,
+      this.#connect,
       this.#dialect,
       this.#schema as never,
       fn,
@@ -100,6 +123,24 @@ function limit(name: string, duration: Duration): number {
   return value
 }
 
+/** How to get to one server. */
+function driverOf(url: string, options: DatabaseOptions<never>, timeout: number): Driver {
+  const { client: Client } = options
+  if (Client === undefined) {
+    const address = addressOf(url, options.endpoint)
+    return {
+      transport: createHttpTransport(address, timeout),
+      connect: (milliseconds) => connect(address, milliseconds),
+    }
+  }
+  if (options.endpoint) throw new TypeError('endpoint is for Neon, client for everything else: give one')
+  const { url: connectionString } = addressOf(url, undefined)
+  return createTcp(
+    (connectionTimeoutMillis) => new Client({ connectionString, connectionTimeoutMillis }) as PgClient,
+    timeout,
+  )
+}
+
 /**
  * Makes a {@link Database}.
  *
@@ -111,11 +152,24 @@ function limit(name: string, duration: Duration): number {
 export function createDatabase<TSchema extends Record<string, unknown> = Record<string, never>>(
   options: DatabaseOptions<TSchema>,
 ): Database<TSchema> {
-  const address = addressOf(options.url, options.endpoint)
   const limits = {
     statement: limit('timeout', options.timeout ?? '15 s'),
     lock: limit('lockTimeout', options.lockTimeout ?? '5 s'),
   }
+  let driver = driverOf(options.url, options as DatabaseOptions<never>, limits.statement)
+  if (options.replica !== undefined && options.replica !== '') {
+    const replica = driverOf(options.replica, options as DatabaseOptions<never>, limits.statement)
+    driver = withReplica(driver, replica.transport)
+  }
+  return databaseOver<TSchema>(driver, limits, options)
+}
+
+/** A {@link Database} whose statements travel by any driver. */
+export function databaseOver<TSchema extends Record<string, unknown> = Record<string, never>>(
+  driver: Driver,
+  limits: TransactionLimits,
+  options: Pick<DatabaseOptions<TSchema>, 'schema' | 'casing'> = {},
+): Database<TSchema> {
   const dialect = new PgDialect({ casing: options.casing as Casing })
   const tables = options.schema && extractTablesRelationalConfig(options.schema, createTableRelationsHelpers)
   const schema =
@@ -125,6 +179,5 @@ export function createDatabase<TSchema extends Record<string, unknown> = Record<
       schema: tables.tables,
       tableNamesMap: tables.tableNamesMap,
     } as unknown as SchemaArgument)
-  const session = new Session(createHttpTransport(address, limits.statement), dialect, schema)
-  return new Database<TSchema>(address, dialect, session, schema, limits)
+  return new Database<TSchema>(driver, dialect, schema, limits)
 }

@@ -1,10 +1,10 @@
 import { type HTTPTransactionOptions, neon } from '@neondatabase/serverless'
-import { span } from '../core/index.ts'
 import { classify, worthAnother } from './classify.ts'
 import type { Address } from './endpoint.ts'
 import { PostgresError } from './errors.ts'
 import { fingerprint } from './fingerprint.ts'
 import { backOff, limitNow, remaining } from './limits.ts'
+import { timed } from './timing.ts'
 import { type Result, type Statement, type Transport, typeParsers } from './transport.ts'
 
 /** How the transaction of a batch is to be. */
@@ -49,7 +49,7 @@ export function createHttpTransport(address: Address, timeout: number): Transpor
       if (limit === undefined) throw new PostgresError('timeout', {}, new Error(`no time left [${name}]`))
       try {
         const attributes = { 'db.system.name': 'postgresql', statements: journey.statements, attempt }
-        return await span('db.query', name, () => send(limit.signal), attributes)
+        return await timed(name, attributes, () => send(limit.signal))
       } catch (thrown) {
         const aborted = limit.signal.aborted
         const { error, unsent } = classify(thrown, { statement: name, readOnly, aborted })

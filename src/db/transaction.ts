@@ -3,13 +3,12 @@ import type { BatchItem, BatchResponse } from 'drizzle-orm/batch'
 import { type PgDialect, PgTransaction } from 'drizzle-orm/pg-core'
 import type { ExtractTablesWithRelations } from 'drizzle-orm/relations'
 import { currentWork } from '../core/index.ts'
-import type { Address } from './endpoint.ts'
+import type { Connection } from './connection.ts'
 import { isPostgresError } from './errors.ts'
 import type { Isolation } from './http.ts'
 import { backOff, remaining } from './limits.ts'
 import { type QueryResult, Session } from './session.ts'
 import type { Transport } from './transport.ts'
-import { type Connection, connect } from './websocket.ts'
 
 /** Options of `transaction()`. */
 export interface TransactionOptions {
@@ -89,7 +88,8 @@ export class Transaction<
   }
 }
 
-function beginSql(options: TransactionOptions, limits: TransactionLimits): string {
+/** What opens a transaction, its limits included. */
+export function beginSql(options: TransactionOptions, limits: TransactionLimits): string {
   const modes = [
     options.isolation === undefined ? '' : `isolation level ${options.isolation}`,
     options.readOnly === true ? 'read only' : '',
@@ -178,20 +178,23 @@ function attemptsOf(retry: boolean | number | undefined): number {
   return retry === true ? 3 : typeof retry === 'number' ? Math.max(1, Math.floor(retry)) : 1
 }
 
+/** Opens a connection whose statements may take so many milliseconds. */
+export type Connect = (timeout: number) => Promise<Connection>
+
 /** Opens a connection; tried once more when it could not be made, since nothing was done yet. */
-async function open(address: Address, timeout: number): Promise<Connection> {
+async function open(connect: Connect, timeout: number): Promise<Connection> {
   try {
-    return await connect(address, timeout)
+    return await connect(timeout)
   } catch (error) {
     if (!isPostgresError(error, 'unavailable') || remaining(timeout) <= 500) throw error
     await backOff(1, 100, 100)
-    return connect(address, timeout)
+    return connect(timeout)
   }
 }
 
-/** Runs `fn` in a transaction over a WebSocket that lives no longer than this. */
+/** Runs `fn` in a transaction over a connection that lives no longer than this. */
 export async function runTransaction<TSchema extends Record<string, unknown>, T>(
-  address: Address,
+  connect: Connect,
   dialect: PgDialect,
   schema: SchemaArgument,
   fn: (tx: Transaction<TSchema>) => Promise<T>,
@@ -199,7 +202,7 @@ export async function runTransaction<TSchema extends Record<string, unknown>, T>
   limits: TransactionLimits,
 ): Promise<T> {
   const attempts = attemptsOf(options.retry)
-  let connection = await open(address, limits.statement)
+  let connection = await open(connect, limits.statement)
   try {
     for (let n = 1; ; n++) {
       try {
@@ -208,7 +211,7 @@ export async function runTransaction<TSchema extends Record<string, unknown>, T>
         if (n >= attempts || !mayRepeat(error) || remaining(limits.statement) <= 0) throw error
       }
       await backOff(n, 20, 500)
-      if (!connection.usable) connection = await open(address, limits.statement)
+      if (!connection.usable) connection = await open(connect, limits.statement)
     }
   } finally {
     // The answer does not wait for the goodbye.

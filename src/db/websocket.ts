@@ -1,162 +1,20 @@
 import { Client } from '@neondatabase/serverless'
-import { currentWork, span } from '../core/index.ts'
-import { classify } from './classify.ts'
+import { type Connection, openConnection, type PgClient } from './connection.ts'
 import type { Address } from './endpoint.ts'
-import { PostgresError } from './errors.ts'
-import { fingerprint } from './fingerprint.ts'
-import { remaining } from './limits.ts'
-import { type Result, type Statement, type Transport, typeParsers } from './transport.ts'
-
-/** How a transaction is opened. */
-export interface Opening {
-  readonly begin: string
-  readonly readOnly: boolean
-}
-
-/** A connection that lives for one transaction, or for its repetitions. */
-export interface Connection extends Transport<undefined> {
-  /** Begins; with the connection's first, opening it costs no round trip of its own. */
-  begin(opening: Opening): Promise<void>
-  commit(): Promise<void>
-  /** Never fails: a connection that cannot roll back is closed, which does the same. */
-  rollback(): Promise<void>
-  /** Whether it can be used again. */
-  readonly usable: boolean
-  close(): Promise<void>
-}
 
 /**
- * Opens a WebSocket to Postgres. It belongs to the unit of work it was opened in and must be closed in it: workerd
- * does not let one request use another's connection.
- *
+ * Opens a WebSocket to Postgres.
  * @param timeout milliseconds a statement may take, when the current work leaves as much
  */
-export async function connect(address: Address, timeout: number): Promise<Connection> {
-  const work = currentWork()
-  const milliseconds = remaining(timeout, work)
-  if (milliseconds <= 0) throw new PostgresError('timeout', {}, new Error('no time left [connect]'))
-  const client = new Client({
-    connectionString: address.url,
-    connectionTimeoutMillis: Math.ceil(milliseconds),
-  })
-  const { local } = address
-  if (local !== undefined) {
-    client.neonConfig.wsProxy = () => local.proxy
-    client.neonConfig.useSecureWebSocket = local.secure
-  }
-
-  let broken = false
-  let ended = false
-  let readOnly = false
-  // A statement waits for the one before it: they share one line.
-  let line: Promise<unknown> = Promise.resolve()
-  let breakOff: (reason: unknown) => void = () => {}
-  const brokenOff = new Promise<never>((_, reject) => {
-    breakOff = (reason) => {
-      broken = true
-      reject(reason)
+export function connect(address: Address, timeout: number): Promise<Connection> {
+  const make = (milliseconds: number): PgClient => {
+    const client = new Client({ connectionString: address.url, connectionTimeoutMillis: milliseconds })
+    const { local } = address
+    if (local !== undefined) {
+      client.neonConfig.wsProxy = () => local.proxy
+      client.neonConfig.useSecureWebSocket = local.secure
     }
-  })
-  brokenOff.catch(() => {})
-  // The driver hands on what the socket says, which is not always an Error.
-  client.on('error', (error: unknown) => breakOff(error))
-  client.on('end', () => {
-    if (!ended) breakOff(new Error('Connection terminated'))
-  })
-  const hangUp = (): void => {
-    breakOff(new Error('Connection cut short'))
-    void close()
+    return client as unknown as PgClient
   }
-  work?.signal.addEventListener('abort', hangUp, { once: true })
-
-  const aborted = (): boolean => work?.signal.aborted === true || remaining(timeout, work) <= 0
-
-  function close(): Promise<void> {
-    work?.signal.removeEventListener('abort', hangUp)
-    if (ended) return Promise.resolve()
-    ended = true
-    const goodbye = client.end().catch(() => {})
-    // The driver waits for the end of a line that may have ended already.
-    if (broken) return Promise.resolve()
-    return settledWithin(goodbye, GRACE)
-  }
-
-  /** One round trip, after those before it. `unchanged` tells whether losing its answer leaves no doubt. */
-  function send<T>(name: string, unchanged: boolean, run: () => Promise<T>): Promise<T> {
-    const turn = line.then(async () => {
-      const left = remaining(timeout, work)
-      let timer: ReturnType<typeof setTimeout> | undefined
-      try {
-        if (broken || ended) throw new Error('Connection terminated')
-        const late = new Promise<never>((_, reject) => {
-          // The server's own limit strikes first, unless the server is not heard any more.
-          timer = setTimeout(() => reject(new Error('no answer in time')), left + GRACE)
-        })
-        return await span('db.query', name, () => Promise.race([run(), brokenOff, late]), ATTRIBUTES)
-      } catch (thrown) {
-        const { error } = classify(thrown, { statement: name, readOnly: unchanged, aborted: aborted() })
-        if (error.sqlState === undefined || error.failure === 'unavailable') broken = true
-        throw error
-      } finally {
-        clearTimeout(timer)
-      }
-    })
-    line = turn.catch(() => {})
-    return turn
-  }
-
-  const run = ({ sql, params, arrayMode }: Statement): Promise<Result> =>
-    send(fingerprint(sql), true, () =>
-      client.query({
-        text: sql,
-        values: [...params],
-        types: typeParsers,
-        ...(arrayMode && { rowMode: 'array' }),
-      } as never),
-    ) as Promise<Result>
-
-  try {
-    await span('db.connect', 'websocket', () => Promise.race([client.connect(), brokenOff]), ATTRIBUTES)
-  } catch (thrown) {
-    broken = true
-    void close()
-    // Whatever it was, nothing was asked yet.
-    throw classify(thrown, { statement: 'connect', readOnly: true, aborted: aborted() }).error
-  }
-
-  return {
-    get usable() {
-      return !broken && !ended
-    },
-    run,
-    async batch(statements) {
-      const results: Result[] = []
-      for (const statement of statements) results.push(await run(statement))
-      return results
-    },
-    async begin(opening) {
-      readOnly = opening.readOnly
-      await send('begin', true, () => client.query(opening.begin))
-    },
-    async commit() {
-      await send('commit', readOnly, () => client.query('commit'))
-    },
-    async rollback() {
-      if (!broken && !ended) await send('rollback', true, () => client.query('rollback')).catch(() => {})
-    },
-    close,
-  }
-}
-
-const GRACE = 1000
-const ATTRIBUTES = { 'db.system.name': 'postgresql', transport: 'websocket' } as const
-
-/** Waits for a promise, but no longer than that; leaves no timer behind. */
-async function settledWithin(promise: Promise<void>, milliseconds: number): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, milliseconds)
-  })
-  await Promise.race([promise, late])
-  clearTimeout(timer)
+  return openConnection(make, timeout, 'websocket')
 }
