@@ -6,7 +6,7 @@ const source = `${import.meta.dirname}/src/`
 // The package under its public name, as tsconfig.json's paths have it.
 const alias = [
   { find: /^breakwater$/, replacement: `${source}index.ts` },
-  { find: /^breakwater\/([a-z-]+)$/, replacement: `${source}$1/index.ts` },
+  { find: /^breakwater\/([a-z-]+(?:\/[a-z-]+)?)$/, replacement: `${source}$1/index.ts` },
 ]
 
 export default defineConfig({
