@@ -31,6 +31,7 @@ export type {
   LimitRequest,
   Mailer,
   MailMessage,
+  PreparedWork,
   Reporter,
   ReportHint,
   Severity,
@@ -55,7 +56,7 @@ export {
 } from './request-context.ts'
 export { type FetchHandler, type ShieldOptions, shield } from './shield.ts'
 export { type Duration, milliseconds } from './time.ts'
-export { continueTrace, traceHeaders, traceparent } from './trace.ts'
+export { continueTrace, incomingTrace, sentryTrace, traceHeaders, traceparent } from './trace.ts'
 export { type WaitUntil, type WorkOptions, workFor } from './unit-of-work.ts'
 export { type Validated, type ValidationTarget, validate, validationFailed } from './validate.ts'
 export {

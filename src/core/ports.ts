@@ -93,5 +93,18 @@ export interface EnqueueOptions {
   readonly tx?: unknown
 }
 
+/** Work that exists when the caller's own batch has committed. */
+export interface PreparedWork {
+  readonly id: string
+  /** Goes into the caller's batch of statements. Typed `unknown` here because core knows no database. */
+  readonly statement: unknown
+  /** To be called after the commit: starts the work at once rather than when it is next looked for. Never fails. */
+  send(): Promise<void>
+}
+
 /** Hands work to a queue by name. Resolves with the job's id once it is safely recorded. */
-export type Enqueue = (type: string, input: unknown, options?: EnqueueOptions) => Promise<string>
+export interface Enqueue {
+  (type: string, input: unknown, options?: EnqueueOptions): Promise<string>
+  /** Prepares it for a batch of the caller's: one round trip where a transaction takes several. */
+  prepare?(type: string, input: unknown, options?: Omit<EnqueueOptions, 'tx'>): Promise<PreparedWork>
+}

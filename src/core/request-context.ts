@@ -2,7 +2,7 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { asError } from './errors.ts'
 import { setHeader } from './headers.ts'
 import { type Duration, milliseconds } from './time.ts'
-import { continueTrace } from './trace.ts'
+import { incomingTrace } from './trace.ts'
 import { UnitOfWork, type WaitUntil, withBudget } from './unit-of-work.ts'
 import { currentWork, runWork, type Work } from './work.ts'
 
@@ -18,7 +18,7 @@ export interface RequestContextOptions {
    * gateway of your own; else anyone can write ids into your logs. Default false.
    */
   readonly trustRequestId?: boolean
-  /** Continue the caller's trace (`traceparent`). Default true. */
+  /** Continue the caller's trace (`traceparent`, `sentry-trace`). Default true. */
   readonly continueTrace?: boolean
 }
 
@@ -52,10 +52,7 @@ export function workForRequest(
     if (given !== undefined) unit.goBy(given)
     return unit
   }
-  const trace =
-    options.continueTrace === false
-      ? undefined
-      : continueTrace(headers.get('traceparent'), () => headers.get('tracestate'))
+  const trace = options.continueTrace === false ? undefined : incomingTrace(headers)
   return new UnitOfWork('request', context, {
     signal: () => request.signal,
     ...(given !== undefined && { id: given }),

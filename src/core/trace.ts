@@ -28,13 +28,50 @@ export function continueTrace(
   }
 }
 
+/**
+ * The trace of a caller as it stands in a request's header fields: W3C's `traceparent`, or else `sentry-trace`, as
+ * Sentry's SDKs in browsers send it; with Sentry's part of `baggage`, and nothing else of it.
+ * @returns undefined when neither is there and valid.
+ */
+export function incomingTrace(headers: Headers): TraceContext | undefined {
+  const trace =
+    continueTrace(headers.get('traceparent'), () => headers.get('tracestate')) ??
+    continueTrace(fromSentryTrace(headers.get('sentry-trace')))
+  if (trace === undefined) return undefined
+  const baggage = sentryBaggage(headers.get('baggage'))
+  return baggage === undefined ? trace : { ...trace, baggage }
+}
+
+/** `sentry-trace`, `<trace>-<span>[-<sampled>]`, as a `traceparent`. */
+function fromSentryTrace(value: string | null): string | undefined {
+  const match = value && /^([\da-f]{32})-([\da-f]{16})(?:-([01]))?$/.exec(value)
+  return match ? `00-${match[1]}-${match[2]}-0${match[3] ?? 0}` : undefined
+}
+
+function sentryBaggage(value: string | null): string | undefined {
+  if (!value || value.length > 8192) return undefined
+  const kept = value.split(',').filter((entry) => /^\s*sentry-\w+=[\w%.*+~-]*\s*$/.test(entry))
+  const text = kept.map((entry) => entry.trim()).join(',')
+  return text === '' || text.length > 1024 ? undefined : text
+}
+
+/** The value of `sentry-trace` for what this work calls. */
+export function sentryTrace(trace: TraceContext): string {
+  return `${trace.traceId}-${trace.spanId}-${trace.sampled ? '1' : '0'}`
+}
+
 /** The value of `traceparent` for what this work calls. */
 export function traceparent(trace: TraceContext): string {
   return `00-${trace.traceId}-${trace.spanId}-${trace.sampled ? '01' : '00'}`
 }
 
-/** Header fields that hand the trace of `work` on to another service. */
+/** Header fields that hand the trace of `work` on to another service: W3C's, and Sentry's. */
 export function traceHeaders(work: Work): Record<string, string> {
   const { trace } = work
-  return { traceparent: traceparent(trace), ...(trace.state !== undefined && { tracestate: trace.state }) }
+  return {
+    traceparent: traceparent(trace),
+    ...(trace.state !== undefined && { tracestate: trace.state }),
+    'sentry-trace': sentryTrace(trace),
+    ...(trace.baggage !== undefined && { baggage: trace.baggage }),
+  }
 }

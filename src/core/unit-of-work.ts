@@ -116,6 +116,23 @@ export class UnitOfWork implements Work {
     }
     if (!heard) complain(error, mechanism, this.id)
   }
+
+  begin(inner: Work): (name: string, ok: boolean) => void {
+    const ends: ((name: string, ok: boolean) => void)[] = []
+    for (const observer of this.#observers ?? []) {
+      try {
+        const ended = observer.began?.(inner)
+        if (ended) ends.push(ended)
+      } catch {}
+    }
+    return (name, ok) => {
+      for (const ended of ends) {
+        try {
+          ended(name, ok)
+        } catch {}
+      }
+    }
+  }
 }
 
 /** The last resort, so that an error is never lost where neither logs nor capture are installed. */

@@ -11,6 +11,8 @@ export interface TraceContext {
   readonly parentSpanId?: string
   /** The caller's `tracestate`, to be passed on as it came. */
   readonly state?: string
+  /** Sentry's entries of the caller's `baggage` (its sampling context), to be passed on as they came. */
+  readonly baggage?: string
 }
 
 /** Something that took time inside a unit of work: a statement, a Redis pipeline, an outgoing request. */
@@ -53,6 +55,11 @@ export interface Work {
   observe?(observer: WorkObserver): void
   /** Tells the observers that something failed which nobody else will report. Never throws. */
   fail?(error: unknown, mechanism: FailureMechanism): void
+  /**
+   * Tells the observers that a unit of work of its own begins inside of this one: one job of a batch.
+   * @returns to be called when it has ended, with its name and how it went.
+   */
+  begin?(inner: Work): (name: string, ok: boolean) => void
 }
 
 /** Where a failure was met: in a handler, outside of Hono, in a promise given to `waitUntil`, or in other work. */
@@ -68,6 +75,8 @@ export interface WorkObserver {
    * scrubbed message.
    */
   failed?(error: unknown, mechanism: FailureMechanism): void
+  /** A unit of work begins inside of this one. What is returned hears when it has ended. */
+  began?(inner: Work): (name: string, ok: boolean) => void
 }
 
 const storage = new AsyncLocalStorage<Work>()

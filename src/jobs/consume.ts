@@ -170,6 +170,8 @@ export async function runJob(consumer: Consumer, id: string): Promise<{ outcome:
     }
     return { outcome: 'skipped' }
   }
+  const facts = currentWork()?.facts
+  facts?.set('job', claimed.type)
   const def = consumer.jobs.get(claimed.type)
   if (def?.version !== claimed.version) {
     const failure = def === undefined ? 'unknown-type' : 'unknown-version'
@@ -182,17 +184,27 @@ export async function runJob(consumer: Consumer, id: string): Promise<{ outcome:
     await execute(consumer, def, claimed)
     return { outcome: 'done' }
   } catch (error) {
+    facts?.set('jobFailed', true)
     return { outcome: await failed(consumer, def, claimed, error) }
   }
 }
 
-function inWork<T>(trace: TraceContext | undefined, id: string, fn: () => T): T {
+async function inWork<T>(trace: TraceContext | undefined, id: string, fn: () => Promise<T>): Promise<T> {
   const outer = currentWork()
   const work = workFor('queue', outer, { ...(trace && { trace }) })
   work.facts.set('jobId', id)
   // The batch's observers hear of what happens in its messages.
   if (outer?.fail) work.observe?.({ failed: (error, mechanism) => outer.fail?.(error, mechanism) })
-  return runWork(work, fn)
+  // A transaction of its own, in the trace of the request that made the job.
+  const ended = outer?.begin?.(work)
+  let ok = false
+  try {
+    const result = await runWork(work, fn)
+    ok = work.facts.get('jobFailed') !== true
+    return result
+  } finally {
+    ended?.(`job ${work.facts.get('job') ?? '[unclaimed]'}`, ok)
+  }
 }
 
 /** Handles one message. Never throws; the message is acknowledged or retried by the time it resolves. */
