@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { peersCookie, stacks, subject, warmCookie } from '../edge/subjects.ts'
+import { alone, peersCookie, stacks, subject, warmCookie } from '../edge/subjects.ts'
 import type { Bench } from '../support/bench.ts'
 import { numbers } from '../support/flags.ts'
 import { inspect } from '../support/inspector.ts'
@@ -12,18 +12,19 @@ import { type CpuProfile, heaviest } from './cpu-profile.ts'
 /** Where the chain's time goes, function by function. */
 export const bench: Bench = {
   about: 'A CPU profile of the chain in workerd, also written to bench/results/ for a browser to open.',
-  options: '--seconds 4 --rows 45 [bare|chain|peers]',
+  options: '--seconds 4 --rows 45 [bare|chain|peers|alone-…]',
   async run({ args, say }) {
-    const named = args.find((arg) => stacks.some(({ name }) => name === arg))
+    const specs = [...stacks, ...alone]
+    const named = args.find((arg) => specs.some(({ name }) => name === arg))
     const name = named ?? 'chain'
     const options = numbers(
       args.filter((arg) => arg !== named),
       { seconds: 4, rows: 45 },
     )
-    const spec = stacks.filter((stack) => stack.name === name).map((stack) => ({ ...stack, readable: true }))
+    const spec = specs.filter((one) => one.name === name).map((one) => ({ ...one, readable: true }))
     const served = await serveWorkers(spec, { inspector: true })
     try {
-      const cookie = { chain: warmCookie, peers: peersCookie }[name]
+      const cookie = { chain: warmCookie, 'alone-session': warmCookie, peers: peersCookie }[name]
       const { url, headers } = subject(name, served.ports[name], cookie)
       const run = async (seconds: number) =>
         load({ url, seconds, connections: 16, headers: (await headers?.()) ?? {} })
@@ -42,8 +43,8 @@ export const bench: Bench = {
       const rows = heaviest(profile).map(({ name, place, self, total }) => [
         name,
         place,
-        round((self / requests) * 1, 2),
-        round((total / requests) * 1, 2),
+        round(self / requests),
+        round(total / requests),
       ])
       return {
         figures: { requests, heaviest: rows.slice(0, options.rows) },

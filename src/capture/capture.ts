@@ -40,7 +40,8 @@ export class WorkCapture {
   readonly request: Request | undefined
   readonly name: string
   readonly start: number = Date.now()
-  readonly seen = new WeakSet<object>()
+  /** Errors that were told of. Made when there is one: weak collections cost the garbage collector dearly. */
+  seen: WeakSet<object> | undefined
   readonly pending: Envelope[] = []
   /** The route's pattern; known once Hono has matched. */
   route: (() => string | undefined) | undefined
@@ -208,8 +209,11 @@ export class Capture implements Reporter {
     try {
       if (typeof thrown === 'object' && thrown !== null) {
         // The same error is met on its way through several hands: the app's, Hono's, ours.
-        if (capture?.seen.has(thrown)) return
-        capture?.seen.add(thrown)
+        if (capture?.seen?.has(thrown)) return
+        if (capture) {
+          capture.seen ??= new WeakSet()
+          capture.seen.add(thrown)
+        }
       }
       if (this.#ignore?.(thrown)) {
         if (capture) capture.expected = true
