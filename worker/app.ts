@@ -5,7 +5,7 @@ import { breakerStates, problems, type RequestContextEnv, requestContext } from 
 import { health, postgresCheck, queueCheck, r2Check, redisCheck } from 'breakwater/health'
 import { log } from 'breakwater/log'
 import { type RateLimitEnv, rateLimit } from 'breakwater/rate-limit'
-import { secure } from 'breakwater/secure'
+import { bodyLimit, secure } from 'breakwater/secure'
 import { Hono } from 'hono'
 import type { Bindings } from './env.ts'
 import { operations } from './operations.ts'
@@ -42,6 +42,11 @@ export function createApp(services: Services) {
     .use(guard({ limits: rateLimit({ limiter }), auth }))
     .route('/auth', authRoutes(auth))
     .get('/me', requireUser(), (c) => c.json(c.var.user))
+    // Kinds of uploads have limits of their own.
+    .use(
+      '/uploads/*',
+      bodyLimit({ json: false, form: false, text: false, multipart: false, other: false, jsonDepth: false }),
+    )
     .route('/uploads', uploads.routes)
     .route('/ops', operations(services))
     .get('/boom', (c) => {
@@ -52,5 +57,7 @@ export function createApp(services: Services) {
   return problems(app, { development })
 }
 
-/** The type of the app, for Hono's `hc` client. */
+/** The type of the app, for Hono's `hc` client.
+ * @public
+ */
 export type App = ReturnType<typeof createApp>

@@ -160,18 +160,28 @@ export function createJobs(options: JobsOptions): Jobs {
     return id
   }
 
+  function named(type: string): AnyJob {
+    const def = jobs.get(type)
+    if (def === undefined) throw new TypeError(`There is no job "${type}"`)
+    return def
+  }
+
+  async function prepare(def: Omit<AnyJob, 'handler'>, input: unknown, more: EnqueueOptions = {}) {
+    known(def)
+    const row = await newJob(def, input, more)
+    return { id: row.id, statement: insertStatement(db, row), send: () => sendLater(queue, [row]) }
+  }
+
   return {
     enqueue: make,
-    async byName(type, input, more) {
-      const def = jobs.get(type)
-      if (def === undefined) throw new TypeError(`There is no job "${type}"`)
-      return make(def, input, more)
-    },
-    async prepare(def, input, more = {}) {
-      known(def)
-      const row = await newJob(def, input, more)
-      return { id: row.id, statement: insertStatement(db, row), send: () => sendLater(queue, [row]) }
-    },
+    byName: Object.assign(
+      async (type: string, input: unknown, more?: EnqueueOptions) => make(named(type), input, more),
+      {
+        prepare: async (type: string, input: unknown, more?: EnqueueOptions) =>
+          prepare(named(type), input, more),
+      },
+    ),
+    prepare,
     async transaction(fn) {
       const made: { id: string; delay: number; traceparent: string | undefined }[] = []
       const result = await db.transaction((tx: JobsTransaction) =>

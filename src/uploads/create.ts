@@ -1,15 +1,13 @@
 import type { Context, Env } from 'hono'
-import { BreakwaterError, isBreakwaterError } from '../core/errors.ts'
+import { isBreakwaterError } from '../core/errors.ts'
 import { uuidv7 } from '../core/ids.ts'
 import { quotaExceeded } from './errors.ts'
-import type { ResolvedOptions } from './options.ts'
+import { kindOf, type ResolvedOptions } from './options.ts'
 import { type Received, receive } from './receive.ts'
-import { endStatement, receivedStatement, reserveStatement } from './records.ts'
+import { endStatement, reserveStatement } from './records.ts'
 import { readRequest } from './request.ts'
+import { settle, swept } from './settle.ts'
 import type { UploadView } from './view.ts'
-
-/** The job that processes an upload. */
-export const PROCESS_JOB = 'upload.process'
 
 /**
  * Takes one upload in: room is set aside in one statement, the bytes are streamed, and one transaction makes it
@@ -21,14 +19,7 @@ export async function createUpload<E extends Env>(
   ownerId: string,
   options: ResolvedOptions<E>,
 ): Promise<UploadView> {
-  const name = c.req.query('kind') ?? ''
-  const kind = options.kinds.get(name)
-  if (kind === undefined) {
-    throw new BreakwaterError('validation-failed', {
-      status: 422,
-      fields: [{ pointer: '?kind', detail: `must be one of ${[...options.kinds.keys()].join(', ')}` }],
-    })
-  }
+  const { name, kind } = kindOf(c.req.query('kind'), '?kind', options)
   const bucket = options.bucket(c)
   const requested = await readRequest(c.req.raw, kind, options.stallMs)
   const { incoming } = requested
@@ -68,7 +59,7 @@ export async function createUpload<E extends Env>(
     await options.db.execute(endStatement(id, 'rejected', { reason })).catch(() => {})
     throw error
   }
-  await settle(id, received, options)
+  if (!(await settle(id, received, options))) throw swept()
   return {
     id,
     kind: name,
@@ -80,29 +71,4 @@ export async function createUpload<E extends Env>(
     reason: null,
     createdAt: new Date().toISOString(),
   }
-}
-
-async function settle<E extends Env>(
-  id: string,
-  received: Received,
-  { db, enqueue }: ResolvedOptions<E>,
-): Promise<void> {
-  if (enqueue === undefined) {
-    const { rows } = await db.execute(receivedStatement(id, received))
-    if (rows.length === 0) throw swept()
-    return
-  }
-  await db.transaction(async (tx) => {
-    const { rows } = await tx.execute(receivedStatement(id, received))
-    if (rows.length === 0) throw swept()
-    await enqueue(PROCESS_JOB, { id }, { tx, key: `${PROCESS_JOB}:${id}` })
-  })
-}
-
-/** The sweep took it for dead; its object is removed with the next one. */
-function swept(): BreakwaterError {
-  return new BreakwaterError('deadline-exceeded', {
-    status: 408,
-    detail: 'The upload took too long and was given up.',
-  })
 }

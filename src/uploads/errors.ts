@@ -51,6 +51,34 @@ export function quotaExceeded(): BreakwaterError {
   })
 }
 
+/** 410: it was there, and is no more. */
+export function goneUpload(): BreakwaterError {
+  return new BreakwaterError('not-found', { status: 410, detail: 'This upload was given up or removed.' })
+}
+
+/** 423: another request is writing. */
+export function lockedUpload(): BreakwaterError {
+  return new BreakwaterError('conflict', {
+    status: 423,
+    detail: 'Another request is writing to this upload.',
+    headers: { 'Retry-After': '2' },
+  })
+}
+
+/** 409: it goes on elsewhere than the client thinks. */
+export function wrongOffset(): BreakwaterError {
+  return new BreakwaterError('conflict', { status: 409, detail: 'The upload does not go on at this offset.' })
+}
+
+/** 460 (tus): the bytes of this request are not those of its checksum. */
+export function checksumMismatch(): BreakwaterError {
+  return new BreakwaterError('bad-request', {
+    // tus's own status, which Hono's types do not know.
+    status: 460 as 400,
+    detail: 'The bytes changed on their way: their checksum is not the one announced.',
+  })
+}
+
 /** 404: there is none, or it is not the caller's to know of. */
 export function noSuchUpload(): BreakwaterError {
   return new BreakwaterError('not-found', { status: 404, detail: 'There is no such upload.' })

@@ -2,11 +2,11 @@
  * Uploads into R2: owned, limited, hashed, told by their bytes, quarantined until checked, served safely.
  * @module
  */
-export { PROCESS_JOB } from './create.ts'
 export type { ScanSubject, ScanVerdict, UploadKind, UploadsOptions } from './options.ts'
 export type { UploadQuota, UploadsDatabase } from './records.ts'
 export type { UploadsSchema } from './routes.ts'
-export { uploads, uploadUsage } from './schema.ts'
+export { uploads, uploadTransfers, uploadUsage } from './schema.ts'
+export { PROCESS_JOB } from './settle.ts'
 export type { UploadState } from './state.ts'
 export type { SweepReport } from './sweep.ts'
 export { createUploads, type Uploads, type UploadTask } from './uploads.ts'

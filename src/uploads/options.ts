@@ -1,4 +1,5 @@
 import type { Context, Env } from 'hono'
+import { BreakwaterError } from '../core/errors.ts'
 import type { Enqueue } from '../core/ports.ts'
 import { type Duration, milliseconds } from '../core/time.ts'
 import type { UploadQuota, UploadsDatabase } from './records.ts'
@@ -54,6 +55,8 @@ export interface UploadsOptions<E extends Env = Env, K extends string = string> 
   readonly prefix?: string
   /** A client that sends no byte for so long is given up. Default 30 s. */
   readonly stallTimeout?: Duration
+  /** How long a resumable or direct upload may take, pauses included; at most 6 days, since R2 forgets parts after 7. Default 1 d. */
+  readonly resumableFor?: Duration
   /** An upload that has not moved for so long is swept: its room is freed, its processing is tried again. Default 1 h. */
   readonly staleAfter?: Duration
 }
@@ -88,6 +91,7 @@ export interface ResolvedOptions<E extends Env> {
   readonly prefix: string
   readonly stallMs: number
   readonly staleMs: number
+  readonly resumableMs: number
 }
 
 /** @throws TypeError when an option is wrong. */
@@ -122,6 +126,8 @@ export function resolveOptions<E extends Env>(options: UploadsOptions<E>): Resol
     throw new TypeError(`uploads: the prefix "${prefix}" must end in a slash`)
   if (typeof quota !== 'function' && !(quota.bytes > 0))
     throw new TypeError('uploads: quota.bytes must be above 0')
+  const resumableMs = milliseconds(options.resumableFor ?? '1 d')
+  if (resumableMs > 6 * 86_400_000) throw new TypeError('uploads: resumableFor is at most 6 days')
   return {
     db: options.db,
     bucket(c) {
@@ -142,5 +148,22 @@ export function resolveOptions<E extends Env>(options: UploadsOptions<E>): Resol
     prefix,
     stallMs: milliseconds(options.stallTimeout ?? '30 s'),
     staleMs: milliseconds(options.staleAfter ?? '1 h'),
+    resumableMs,
   }
+}
+
+/** A kind by its name, as a request gives it; `pointer` says where. */
+export function kindOf<E extends Env>(
+  name: string | undefined,
+  pointer: string,
+  { kinds }: ResolvedOptions<E>,
+): { readonly name: string; readonly kind: Required<UploadKind> } {
+  const kind = kinds.get(name ?? '')
+  if (name === undefined || kind === undefined) {
+    throw new BreakwaterError('validation-failed', {
+      status: 422,
+      fields: [{ pointer, detail: `must be one of ${[...kinds.keys()].join(', ')}` }],
+    })
+  }
+  return { name, kind }
 }

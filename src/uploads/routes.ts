@@ -1,12 +1,13 @@
 import { type Context, type Env, Hono } from 'hono'
 import { BreakwaterError } from '../core/errors.ts'
-import { currentWork } from '../core/work.ts'
+import { keepAlive, requireOwner, UUID } from './caller.ts'
 import { createUpload } from './create.ts'
 import { noSuchUpload } from './errors.ts'
 import type { ResolvedOptions } from './options.ts'
 import { processUpload, purge } from './process.ts'
 import { endStatement, findUpload, type UploadRow } from './records.ts'
 import { serve } from './serve.ts'
+import { tusRoutes } from './tus/routes.ts'
 import { toView, type UploadView } from './view.ts'
 
 /** The routes' types, for Hono's `hc` client. Bodies are bytes: send them with `fetch`. */
@@ -28,33 +29,6 @@ export type UploadsSchema = {
   }
 }
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
-
-function requireOwner<E extends Env>(c: Context<E>, options: ResolvedOptions<E>): string {
-  const owner = options.owner(c)
-  if (owner === undefined) throw new BreakwaterError('unauthenticated', { status: 401 })
-  return owner
-}
-
-/**
- * Lets a promise go on when the client has left, so that what was begun is undone.
- * Hono's `executionCtx` throws where there is none, as in `app.request()`.
- */
-function keepAlive<E extends Env>(c: Context<E>, promise: Promise<unknown>): void {
-  const quiet = promise.then(
-    () => {},
-    () => {},
-  )
-  const work = currentWork()
-  if (work !== undefined) {
-    work.waitUntil(quiet)
-    return
-  }
-  try {
-    c.executionCtx.waitUntil(quiet)
-  } catch {}
-}
-
 /** The row, if the caller may know of it. Somebody else's is as good as none. */
 async function findOwn<E extends Env>(
   c: Context<E>,
@@ -72,6 +46,7 @@ async function findOwn<E extends Env>(
 /** Hono's side of uploads. */
 export function uploadRoutes<E extends Env>(options: ResolvedOptions<E>): Hono<E, UploadsSchema, '/'> {
   const app = new Hono<E>()
+  app.route('/tus', tusRoutes(options))
 
   app.post('/', async (c) => {
     const ownerId = requireOwner(c, options)
