@@ -1,10 +1,14 @@
 import { BreakwaterError, isBreakwaterError } from './errors.ts'
 import { RollingWindow } from './rolling-window.ts'
 import { type Duration, milliseconds } from './time.ts'
+import { currentWork } from './work.ts'
 
 /** Options of {@link breaker}. */
 export interface BreakerOptions {
-  /** Failures within the window that open the circuit. Default 5. */
+  /**
+   * Failures within the window that open the circuit; so do as many in a row, however far apart, when the window saw
+   * no success. Default 5.
+   */
   readonly failures?: number
   /** The share of calls in the window that must have failed as well, 0 to 1. Default 0.5. */
   readonly ratio?: number
@@ -58,7 +62,8 @@ const registry = new Map<string, Circuit>()
 
 /**
  * The circuit breaker of this name in this isolate. The first call decides about its options, so that an adapter that is
- * made anew in each request still shares one circuit. Names are constants (`redis`, `postgres`), never data.
+ * made anew in each request still shares one circuit. Names come from the configuration (`search`, `redis@host`), never
+ * from a request.
  * @throws TypeError when options make no sense.
  */
 export function breaker(name: string, options: BreakerOptions = {}): Breaker {
@@ -105,6 +110,8 @@ class Circuit implements Breaker {
   #openUntil: number | undefined
   #wait: number
   #probeUntil: number | undefined
+  /** Failures since the last success. Of a dependency that hangs, a quiet service sees fewer than one in a window. */
+  #streak = 0
   /** Grows with each change of state: the outcome of a call that began in an earlier one says nothing about this one. */
   #era = 0
 
@@ -145,7 +152,10 @@ class Circuit implements Breaker {
     const era = this.#era
     let value: T
     try {
-      value = await fn()
+      const call = fn()
+      // What a probe finds out counts for all, even when its own caller stops waiting.
+      if (probing) currentWork()?.waitUntil(call.catch(() => {}))
+      value = await call
     } catch (error) {
       let counts = true
       try {
@@ -188,11 +198,14 @@ class Circuit implements Breaker {
       return
     }
     this.#window.count(now, true)
+    this.#streak++
     const { calls, failures } = this.#window.totals(now)
-    if (failures >= this.#threshold && failures >= calls * this.#ratio) this.#open(now)
+    const counted = failures === calls ? this.#streak : failures
+    if (counted >= this.#threshold && failures >= calls * this.#ratio) this.#open(now)
   }
 
   #succeed(probing: boolean): void {
+    this.#streak = 0
     if (!probing) {
       this.#window.count(this.#now(), false)
       return

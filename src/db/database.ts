@@ -3,6 +3,7 @@ import type { BatchItem, BatchResponse } from 'drizzle-orm/batch'
 import { PgDatabase, PgDialect } from 'drizzle-orm/pg-core'
 import type { ExtractTablesWithRelations } from 'drizzle-orm/relations'
 import { type Duration, milliseconds } from '../core/index.ts'
+import { withCircuit } from './circuit.ts'
 import type { PgClient } from './connection.ts'
 import { addressOf } from './endpoint.ts'
 import { type BatchOptions, createHttpTransport } from './http.ts'
@@ -128,24 +129,27 @@ function driverOf(url: string, options: DatabaseOptions<never>, timeout: number)
   const { client: Client } = options
   if (Client === undefined) {
     const address = addressOf(url, options.endpoint)
-    return {
+    const driver: Driver = {
       transport: createHttpTransport(address, timeout),
       connect: (milliseconds) => connect(address, milliseconds),
     }
+    return withCircuit(driver, address.url)
   }
   if (options.endpoint) throw new TypeError('endpoint is for Neon, client for everything else: give one')
   const { url: connectionString } = addressOf(url, undefined)
-  return createTcp(
+  const driver = createTcp(
     (connectionTimeoutMillis) => new Client({ connectionString, connectionTimeoutMillis }) as PgClient,
     timeout,
   )
+  return withCircuit(driver, url)
 }
 
 /**
  * Makes a {@link Database}.
  *
  * Failures are {@link PostgresError}s, which name constraint, table and column and hold no values. A statement that
- * never reached Postgres is sent again, twice at most; so is a plain select whose answer was lost.
+ * never reached Postgres is sent again, twice at most; so is a plain select whose answer was lost. While the server is
+ * out a circuit breaker, `postgres@host`, refuses at once: `dependency-unavailable` (503) with `Retry-After`.
  *
  * @throws TypeError when the options are wrong
  */

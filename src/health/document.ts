@@ -52,7 +52,8 @@ export function healthDocument(
     }
   }
   for (const [name, { state }] of Object.entries(breakers)) {
-    checks[`${name}:breaker`] = [
+    // The draft's keys have one colon; a circuit is named after a host, which may have a port.
+    checks[`${name.replaceAll(':', '/')}:breaker`] = [
       {
         componentType: 'component',
         status: state === 'closed' ? 'pass' : 'warn',

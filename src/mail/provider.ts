@@ -1,4 +1,5 @@
-import { BreakwaterError } from '../core/errors.ts'
+import { breaker } from '../core/breaker.ts'
+import { BreakwaterError, isBreakwaterError } from '../core/errors.ts'
 import { type Duration, milliseconds } from '../core/time.ts'
 import { span } from '../core/work.ts'
 
@@ -45,7 +46,8 @@ export function providerSettings(
 export async function post(provider: Provider, body: unknown, signal?: AbortSignal): Promise<{ id: string }> {
   const { name, url, headers, timeout } = provider
   signal?.throwIfAborted()
-  return span('http.client', `POST ${name}`, async () => {
+  const circuit = breaker(`mail@${new URL(url).host}`, { isFailure: isOutage })
+  const send = async (): Promise<{ id: string }> => {
     const limit = AbortSignal.timeout(timeout)
     let response: Response
     let reply: unknown
@@ -81,7 +83,14 @@ export async function post(provider: Provider, body: unknown, signal?: AbortSign
       status: 503,
       detail: `${name} answered in a way that is not understood; the mail may have been sent.`,
     })
-  })
+  }
+  return circuit.run(() => span('http.client', `POST ${name}`, send))
+}
+
+/** A provider that is away or busy. What it refuses is the mail's fault or ours, and who calls off says nothing of it. */
+function isOutage(error: unknown): boolean {
+  if (!isBreakwaterError(error) || (error.cause as Error | undefined)?.name === 'AbortError') return false
+  return error.code === 'dependency-unavailable' || error.code === 'outcome-unknown'
 }
 
 function parse(text: string): unknown {

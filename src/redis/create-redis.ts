@@ -90,7 +90,8 @@ function check({ url, token, retries = 1 }: RedisOptions): void {
  *
  * A command that Redis refuses rejects with `UpstashError`, as in `@upstash/redis`, but without the command's
  * arguments in its message. When there is no usable answer at all it rejects with
- * {@link BreakwaterError} `dependency-unavailable` (503), whose `cause` says why.
+ * {@link BreakwaterError} `dependency-unavailable` (503), whose `cause` says why. After five of those a circuit breaker,
+ * `redis@host`, refuses at once, with `Retry-After`, until a probe is answered.
  *
  * @throws TypeError when the URL, the token, the timeout or the retries cannot be right
  */

@@ -1,6 +1,7 @@
 import { errors, type Requester, type UpstashRequest, type UpstashResponse } from '@upstash/redis/cloudflare'
-import { BreakwaterError } from '../core/errors.ts'
-import { type Span, span } from '../core/work.ts'
+import { type Breaker, breaker } from '../core/breaker.ts'
+import { BreakwaterError, isBreakwaterError } from '../core/errors.ts'
+import { currentWork, type Span, span } from '../core/work.ts'
 import { decodeReply, type Envelope } from './reply.ts'
 
 /** What {@link RestRequester} needs. */
@@ -26,9 +27,14 @@ export class RestRequester implements Requester {
   readYourWrites = true
   upstashSyncToken = ''
   readonly #options: RequesterOptions
+  readonly #circuit: Breaker
 
   constructor(options: RequesterOptions) {
     this.#options = options
+    // One for all clients of a server. What Redis answers to a command, an error too, says that it is there.
+    this.#circuit = breaker(`redis@${new URL(options.url).host}`, {
+      isFailure: (error) => isBreakwaterError(error) && error.status >= 500,
+    })
   }
 
   async request<TResult = unknown>(request: UpstashRequest): Promise<UpstashResponse<TResult>> {
@@ -36,9 +42,10 @@ export class RestRequester implements Requester {
       throw new TypeError('Subscriptions need a connection that outlives a request: use a Durable Object')
     }
     const { name, attributes } = describe(request)
-    return span('db.redis', name, () => this.#exchange(request), attributes) as Promise<
-      UpstashResponse<TResult>
-    >
+    const answer = this.#circuit.run(() => span('db.redis', name, () => this.#exchange(request), attributes))
+    // A limiter stops waiting early. What came of the round trip counts all the same.
+    currentWork()?.waitUntil(answer.catch(() => {}))
+    return answer as Promise<UpstashResponse<TResult>>
   }
 
   async #exchange(request: UpstashRequest): Promise<unknown> {

@@ -36,6 +36,23 @@ describe('a circuit', () => {
     expect(breakerStates()).toMatchObject({ redis: { state: 'open', failures: 3 } })
   })
 
+  it('opens for a dependency that hangs, whose failures come one by one', async () => {
+    const circuit = breaker('slow', { failures: 3, window: '10 s', now })
+    for (let i = 0; i < 3; i++) {
+      clock += 15_000
+      await times(1, () => circuit.run(fail))
+    }
+    expect(circuit.state).toBe('open')
+    resetBreakers()
+    const healthy = breaker('slow', { failures: 3, window: '10 s', now })
+    for (let i = 0; i < 5; i++) {
+      clock += 15_000
+      await times(1, () => healthy.run(fail))
+      await healthy.run(work)
+    }
+    expect(healthy.state).toBe('closed')
+  })
+
   it('lets one probe through after the cooldown, and closes when it succeeds', async () => {
     const circuit = breaker('a', { failures: 1, cooldown: 1000, now })
     await times(1, () => circuit.run(fail))
@@ -92,9 +109,10 @@ describe('a circuit', () => {
     expect(circuit.state).toBe('open')
   })
 
-  it('forgets failures that are older than the window', async () => {
+  it('forgets failures that are older than the window, once a call has succeeded', async () => {
     const circuit = breaker('a', { failures: 3, window: '10 s', now })
     await times(2, () => circuit.run(fail))
+    await circuit.run(work)
     clock += 11_000
     await times(2, () => circuit.run(fail))
     expect(circuit.state).toBe('closed')
