@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { Agent, type IncomingHttpHeaders, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startLocal } from 'breakwater/local'
+import { startLocal } from '../../src/local/index.ts'
 import fc from 'fast-check'
 import { signedUp } from '../system/support/signed-up.ts'
 
