@@ -1,6 +1,8 @@
 import type { Env } from 'hono'
+import { finishTransfer } from './finish.ts'
 import { type ProcessContext, processUpload, purge } from './process.ts'
 import { endStatement, findUnfinished, findUnpurged } from './records.ts'
+import { findComplete, forgetTransfers } from './transfer-records.ts'
 
 /** What one sweep did. */
 export interface SweepReport {
@@ -29,6 +31,15 @@ export async function sweepUploads<E extends Env>(
   const before = new Date(now - staleMs)
   let [released, processed, purged, failed] = [0, 0, 0, 0]
 
+  for (const moved of await findComplete(db, before, PROCESSES)) {
+    if (signal.aborted) break
+    try {
+      await finishTransfer(moved, context)
+      processed += 1
+    } catch {
+      failed += 1
+    }
+  }
   for (const { id } of await findUnfinished(db, ['reserved', 'receiving'], before, RELEASES)) {
     if (signal.aborted) break
     const { rows } = await db.execute(endStatement(id, 'rejected', { reason: 'stale', unmovedSince: before }))
@@ -52,5 +63,6 @@ export async function sweepUploads<E extends Env>(
       failed += 1
     }
   }
+  await forgetTransfers(db, PURGES)
   return { released, processed, purged, failed }
 }

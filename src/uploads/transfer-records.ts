@@ -1,4 +1,4 @@
-import { and, eq, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, inArray, lt, sql } from 'drizzle-orm'
 import type { UploadRow, UploadsDatabase } from './records.ts'
 import { uploads, uploadTransfers, uploadUsage } from './schema.ts'
 
@@ -127,4 +127,34 @@ export async function declareLength(
     )
     select id from old`)
   return rows.length > 0
+}
+
+/** Transfers whose every byte has come and of which nobody took note, oldest first. */
+export async function findComplete(db: UploadsDatabase, before: Date, limit: number): Promise<Transfer[]> {
+  return db
+    .select({ upload: uploads, transfer: uploadTransfers })
+    .from(uploads)
+    .innerJoin(uploadTransfers, eq(uploads.id, uploadTransfers.uploadId))
+    .where(
+      and(
+        inArray(uploads.state, ['reserved', 'receiving']),
+        lt(uploads.updatedAt, before),
+        eq(uploadTransfers.mode, 'tus'),
+        gt(uploadTransfers.length, 0),
+        eq(uploadTransfers.length, uploadTransfers.receivedBytes),
+      ),
+    )
+    .orderBy(asc(uploads.updatedAt))
+    .limit(limit)
+}
+
+/** Forgets transfers that are past their time and have nothing left in the bucket. */
+export async function forgetTransfers(db: UploadsDatabase, limit: number): Promise<void> {
+  await db.execute(sql`
+    delete from ${uploadTransfers} where upload_id in (
+      select t.upload_id from ${uploadTransfers} t join ${uploads} u on u.id = t.upload_id
+      where t.expires_at < now()
+        and (u.state in ('quarantined', 'scanned', 'published') or u.purged_at is not null)
+      order by t.expires_at limit ${limit}::int
+    )`)
 }

@@ -1,6 +1,7 @@
 /** A worker with uploads and nothing else, for tests over HTTP. Whoever asks says who they are. */
 import { sql } from 'drizzle-orm'
 import { Hono } from 'hono'
+import { problems } from '../../../src/core/index.ts'
 import { createDatabase } from '../../../src/db/index.ts'
 import { createUploads, type UploadsOptions } from '../../../src/uploads/index.ts'
 
@@ -15,7 +16,7 @@ interface Env {
 
 const MB = 1_000_000
 
-function build(env: Bindings, queued: boolean) {
+function build(env: Bindings, queued: boolean, batched = false) {
   const db = createDatabase({ url: env.DATABASE_URL, endpoint: env.NEON_ENDPOINT })
   const options: UploadsOptions<Env> = {
     db,
@@ -30,6 +31,7 @@ function build(env: Bindings, queued: boolean) {
     },
     quota: (c) => ({ bytes: Number(c.req.header('x-quota') ?? 40 * MB), files: 100 }),
     stallTimeout: 700,
+    resumableFor: '1 d',
     staleAfter: '1 h',
   }
   if (!queued) {
@@ -42,31 +44,45 @@ function build(env: Bindings, queued: boolean) {
       },
     })
   }
+  const insert = (type: string, input: unknown, key: string) =>
+    sql`insert into test_jobs (type, input, key) values (${type}, ${JSON.stringify(input)}::jsonb, ${key})`
   return createUploads<Env>({
     ...options,
-    async enqueue(type, input, { key = '', tx } = {}) {
-      const transaction = tx as typeof db
-      await transaction.execute(
-        sql`insert into test_jobs (type, input, key) values (${type}, ${JSON.stringify(input)}::jsonb, ${key})`,
-      )
-      return 'job'
-    },
+    enqueue: batched
+      ? Object.assign(notByTransaction, {
+          prepare: async (type: string, input: unknown, { key = '' } = {}) => ({
+            id: 'job',
+            statement: db.execute(insert(type, input, key)),
+            send: async () => {},
+          }),
+        })
+      : async function enqueue(type, input, { key = '', tx } = {}) {
+          const transaction = tx as typeof db
+          await transaction.execute(insert(type, input, key))
+          return 'job'
+        },
   })
 }
 
-let built: { queued: ReturnType<typeof build>; direct: ReturnType<typeof build> } | undefined
+async function notByTransaction(): Promise<never> {
+  throw new Error('a batch was possible')
+}
+
+type Built = ReturnType<typeof build>
+let built: { queued: Built; direct: Built; batched: Built } | undefined
 
 function uploads(env: Bindings) {
-  built ??= { queued: build(env, true), direct: build(env, false) }
+  built ??= { queued: build(env, true), direct: build(env, false), batched: build(env, true, true) }
   return built
 }
 
 export default {
   fetch(request: Request, env: Bindings, context: ExecutionContext) {
-    const { queued, direct } = uploads(env)
+    const { queued, direct, batched } = uploads(env)
     const app = new Hono<Env>()
       .route('/uploads', queued.routes)
       .route('/direct', direct.routes)
+      .route('/batched', batched.routes)
       .post('/process/:id', async (c) => c.json({ state: await queued.process(c.req.param('id')) }))
       .post('/process-direct/:id', async (c) => c.json({ state: await direct.process(c.req.param('id')) }))
       .post('/sweep', async (c) => c.json(await direct.sweep()))
@@ -79,6 +95,6 @@ export default {
         await c.env.BUCKET.put(c.req.path.slice('/keys/'.length), await c.req.arrayBuffer())
         return c.body(null, 204)
       })
-    return app.fetch(request, env, context)
+    return problems(app).fetch(request, env, context)
   },
 }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,11 +7,12 @@ import type { ScratchDatabase } from '../support/postgres.ts'
 /** The test's worker, served. */
 export interface TestWorker {
   readonly url: string
+  /** Ends it; with its state, unless that is kept for the next. */
   stop(): Promise<void>
 }
 
 /** Serves `app.ts` in workerd, over a database. */
-export async function startApp({ url, endpoint }: ScratchDatabase): Promise<TestWorker> {
+export async function startApp({ url, endpoint }: ScratchDatabase, state?: string): Promise<TestWorker> {
   const folder = mkdtempSync(join(tmpdir(), 'breakwater-uploads-'))
   const config = join(folder, 'wrangler.json')
   writeFileSync(
@@ -32,7 +32,7 @@ export async function startApp({ url, endpoint }: ScratchDatabase): Promise<Test
       server: { hostname: '127.0.0.1', port: 0 },
       inspector: false,
       logLevel: 'none',
-      persist: join(folder, 'state'),
+      persist: state ?? join(folder, 'state'),
       watch: false,
     },
   })
@@ -46,24 +46,4 @@ export async function startApp({ url, endpoint }: ScratchDatabase): Promise<Test
   }
 }
 
-/** A PNG as far as its head goes: signature, size, then bytes that do not repeat soon. */
-export function png(size: number, width = 640, height = 480): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(size)
-  for (let i = 0; i < size; i++) bytes[i] = (i * 31 + (i >> 8) * 7 + (i >> 16)) & 0xff
-  const head = Buffer.alloc(24)
-  head.set([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13, 0x49, 0x48, 0x44, 0x52])
-  head.writeUInt32BE(width, 16)
-  head.writeUInt32BE(height, 20)
-  bytes.set(head.subarray(0, Math.min(size, 24)))
-  return bytes
-}
-
-/** SHA-256, hexadecimal. */
-export function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
-}
-
-/** A `Repr-Digest` value. */
-export function reprDigest(bytes: Uint8Array): string {
-  return `sha-256=:${createHash('sha256').update(bytes).digest('base64')}:`
-}
+export { png, reprDigest, sha256 } from './files.ts'
