@@ -79,13 +79,28 @@ CREATE TABLE "breakwater"."verification_tokens" (
 	CONSTRAINT "verification_tokens_purpose_check" CHECK ("breakwater"."verification_tokens"."purpose" in ('verify-mail', 'reset-password', 'change-mail', 'mail-changed'))
 );
 --> statement-breakpoint
+CREATE TABLE "breakwater"."job_lanes" (
+	"lane" text PRIMARY KEY NOT NULL,
+	"holders" jsonb DEFAULT '{}'::jsonb NOT NULL,
+	"arrival" timestamp with time zone NOT NULL,
+	"touched_at" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "breakwater"."job_schedules" (
+	"name" text PRIMARY KEY NOT NULL,
+	"last_tick" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "breakwater"."jobs" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"type" text NOT NULL,
 	"version" integer NOT NULL,
 	"input" jsonb NOT NULL,
+	"input_object" text,
 	"key" text,
+	"debounce" text,
 	"state" text NOT NULL,
+	"priority" smallint DEFAULT 0 NOT NULL,
 	"run_at" timestamp with time zone NOT NULL,
 	"attempt" integer DEFAULT 0 NOT NULL,
 	"max_attempts" integer NOT NULL,
@@ -94,6 +109,11 @@ CREATE TABLE "breakwater"."jobs" (
 	"lease_until" timestamp with time zone,
 	"send_after" timestamp with time zone NOT NULL,
 	"sends" integer DEFAULT 0 NOT NULL,
+	"steps" jsonb,
+	"progress" jsonb,
+	"batch_id" uuid,
+	"batch_open" boolean DEFAULT false NOT NULL,
+	"waits_for" integer DEFAULT 0 NOT NULL,
 	"traceparent" text,
 	"failure" text,
 	"failure_detail" text,
@@ -102,7 +122,8 @@ CREATE TABLE "breakwater"."jobs" (
 	"finished_at" timestamp with time zone,
 	CONSTRAINT "jobs_state_known" CHECK ("breakwater"."jobs"."state" in ('pending', 'running', 'done', 'dead', 'cancelled', 'discarded')),
 	CONSTRAINT "jobs_running_is_leased" CHECK (("breakwater"."jobs"."state" = 'running') = ("breakwater"."jobs"."lease_token" is not null and "breakwater"."jobs"."lease_until" is not null)),
-	CONSTRAINT "jobs_finished_has_time" CHECK (("breakwater"."jobs"."state" in ('pending', 'running')) = ("breakwater"."jobs"."finished_at" is null))
+	CONSTRAINT "jobs_finished_has_time" CHECK (("breakwater"."jobs"."state" in ('pending', 'running')) = ("breakwater"."jobs"."finished_at" is null)),
+	CONSTRAINT "jobs_waits_for_some" CHECK ("breakwater"."jobs"."waits_for" >= 0)
 );
 --> statement-breakpoint
 CREATE TABLE "breakwater"."upload_transfers" (
@@ -171,11 +192,14 @@ CREATE UNIQUE INDEX "users_email_key" ON "breakwater"."users" USING btree (lower
 CREATE INDEX "users_unverified_idx" ON "breakwater"."users" USING btree ("created_at") WHERE "breakwater"."users"."email_verified_at" is null;--> statement-breakpoint
 CREATE INDEX "verification_tokens_user_id_idx" ON "breakwater"."verification_tokens" USING btree ("user_id");--> statement-breakpoint
 CREATE INDEX "verification_tokens_expires_at_idx" ON "breakwater"."verification_tokens" USING btree ("expires_at");--> statement-breakpoint
+CREATE INDEX "job_lanes_touched_idx" ON "breakwater"."job_lanes" USING btree ("touched_at");--> statement-breakpoint
 CREATE UNIQUE INDEX "jobs_type_key_unique" ON "breakwater"."jobs" USING btree ("type","key") WHERE "breakwater"."jobs"."key" is not null;--> statement-breakpoint
+CREATE UNIQUE INDEX "jobs_type_debounce_unique" ON "breakwater"."jobs" USING btree ("type","debounce") WHERE "breakwater"."jobs"."debounce" is not null;--> statement-breakpoint
 CREATE INDEX "jobs_unsent_idx" ON "breakwater"."jobs" USING btree ("send_after") WHERE "breakwater"."jobs"."state" = 'pending';--> statement-breakpoint
 CREATE INDEX "jobs_leased_idx" ON "breakwater"."jobs" USING btree ("lease_until") WHERE "breakwater"."jobs"."state" = 'running';--> statement-breakpoint
 CREATE INDEX "jobs_finished_idx" ON "breakwater"."jobs" USING btree ("finished_at") WHERE "breakwater"."jobs"."finished_at" is not null;--> statement-breakpoint
-CREATE INDEX "jobs_state_idx" ON "breakwater"."jobs" USING btree ("state","id");--> statement-breakpoint
+CREATE INDEX "jobs_aside_idx" ON "breakwater"."jobs" USING btree ("state","id") WHERE "breakwater"."jobs"."state" in ('dead', 'cancelled', 'discarded');--> statement-breakpoint
+CREATE INDEX "jobs_batch_idx" ON "breakwater"."jobs" USING btree ("batch_id") WHERE "breakwater"."jobs"."batch_id" is not null;--> statement-breakpoint
 CREATE INDEX "upload_transfers_expires_idx" ON "breakwater"."upload_transfers" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "uploads_owner_idx" ON "breakwater"."uploads" USING btree ("owner_id","id");--> statement-breakpoint
 CREATE UNIQUE INDEX "uploads_key_idx" ON "breakwater"."uploads" USING btree ("key" collate "C");--> statement-breakpoint

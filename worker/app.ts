@@ -57,7 +57,8 @@ export function createApp(services: Services) {
   return problems(app, { development })
 }
 
-/** The type of the app, for Hono's `hc` client.
+/**
+ * The type of the app, for Hono's `hc` client.
  * @public
  */
 export type App = ReturnType<typeof createApp>

@@ -50,6 +50,9 @@ export const environment = defineEnv({
     BACKUP_KEY: rotatingSecret({
       description: 'Encrypts backups. Keep a copy apart from everything else: without it they are noise.',
     }),
+    PWNED_ENDPOINT: url({
+      description: 'Where leaked passwords are asked for, when not at Have I Been Pwned itself.',
+    }).optional(),
     NEON_ENDPOINT: url({ description: 'Only for development: the local Neon endpoint.' }).optional(),
     MAIL_ENDPOINT: url({ description: 'Only for development: the local mailbox.' }).optional(),
   },

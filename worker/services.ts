@@ -1,10 +1,11 @@
 import argon2 from '@phi-ag/argon2/argon2.wasm'
-import { type AuthEnv, argon2id, createAuth, redisRevocations } from 'breakwater/auth'
+import { type AuthEnv, argon2id, createAuth, pwnedPasswords, redisRevocations } from 'breakwater/auth'
 import { createBackup } from 'breakwater/backup'
 import type { Reporter } from 'breakwater/core'
 import { createDatabase } from 'breakwater/db'
 import type { InferEnv } from 'breakwater/env'
 import { createJobs } from 'breakwater/jobs'
+import { logger } from 'breakwater/log'
 import { resend } from 'breakwater/mail'
 import { createLimiter, upstash } from 'breakwater/rate-limit'
 import { createRedis } from 'breakwater/redis'
@@ -44,6 +45,9 @@ export function createServices(env: InferEnv<typeof environment>, reporter: Repo
       processUpload: (id, options) => uploads.process(id, options),
     }),
   })
+  // Nothing of a developer's machine goes out.
+  const endpoint = env.PWNED_ENDPOINT
+  const asksForLeaks = endpoint !== undefined || env.ENVIRONMENT === 'production'
   const auth = createAuth({
     db,
     secrets: env.SESSION_SECRET,
@@ -53,6 +57,9 @@ export function createServices(env: InferEnv<typeof environment>, reporter: Repo
     enqueue: jobs.byName,
     hasher: argon2id(argon2),
     cache: { revocations: redisRevocations(redis) },
+    tokens: {},
+    ...(asksForLeaks && { breached: pwnedPasswords(endpoint === undefined ? {} : { endpoint }) }),
+    hooks: { after: ({ type, ...event }) => logger.info(type, { ...event, kind: 'auth' }) },
   })
   const uploads = createUploads<AuthEnv>({
     db,

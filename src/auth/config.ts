@@ -3,6 +3,7 @@ import { type Duration, type Enqueue, type Mailer, milliseconds } from '../core/
 import type { AuthDatabase } from './database.ts'
 import { createGate } from './hashers/gate.ts'
 import { scrypt } from './hashers/scrypt.ts'
+import type { AuthHooks } from './hooks.ts'
 import type { Secrets } from './mail-token.ts'
 import { defaultMails, type MailTemplates } from './mails.ts'
 import type { AuthOptions } from './options.ts'
@@ -20,6 +21,7 @@ export interface AuthConfig {
     readonly origin: string
     readonly verifyPath: string
     readonly resetPath: string
+    readonly confirmPath: string
     readonly words: readonly string[]
   }
   readonly throttle: Throttle
@@ -28,10 +30,17 @@ export interface AuthConfig {
   readonly mails: MailTemplates
   readonly passwords: Passwords
   readonly minPasswordLength: number
+  readonly breached: ((password: string) => Promise<boolean>) | undefined
   readonly times: SessionTimes
   readonly perUser: number
   /** `maxAge` in milliseconds. */
   readonly cache: { readonly maxAge: number; readonly revocations: Revocations | undefined } | undefined
+  /** Times in milliseconds. */
+  readonly tokens:
+    | { readonly access: number; readonly grace: number; readonly origins: readonly string[] }
+    | undefined
+  readonly hooks: AuthHooks
+  readonly can: NonNullable<AuthOptions['can']>
   readonly cookieName: string
   readonly clientAddress: (c: Context) => string | undefined
 }
@@ -47,8 +56,24 @@ function check(condition: boolean, message: string): asserts condition {
 
 function checkedOrigin(origin: string): string {
   const url = URL.parse(origin)
-  check(url !== null && /^https?:$/.test(url.protocol), 'app.origin must be an http or https URL')
+  check(url !== null && /^https?:$/.test(url.protocol), 'an origin must be an http or https URL')
   return url.origin
+}
+
+function checkSecrets(secrets: readonly string[], what: string): void {
+  check(secrets.length > 0, `there must be a ${what}`)
+  for (const secret of secrets) {
+    check(secret.length >= MIN_SECRET_LENGTH, `each ${what} needs ${MIN_SECRET_LENGTH} characters at least`)
+  }
+}
+
+function tokensOf({ tokens }: AuthOptions): AuthConfig['tokens'] {
+  if (tokens === undefined) return undefined
+  const access = milliseconds(tokens.access ?? '10 m')
+  const grace = milliseconds(tokens.grace ?? '30 s')
+  check(access >= MINUTE && access <= 60 * MINUTE, 'tokens.access must be from 1 to 60 minutes')
+  check(grace >= 1000 && grace <= 10 * MINUTE, 'tokens.grace must be from a second to 10 minutes')
+  return { access, grace, origins: (tokens.origins ?? []).map(checkedOrigin) }
 }
 
 function cacheOf(options: AuthOptions): AuthConfig['cache'] {
@@ -73,10 +98,8 @@ export function resolveConfig(options: AuthOptions): AuthConfig {
     cookieName = '__Host-session',
     hasher = scrypt(),
   } = options
-  check(options.secrets.length > 0, 'there must be a secret')
-  for (const secret of options.secrets) {
-    check(secret.length >= MIN_SECRET_LENGTH, `each secret needs ${MIN_SECRET_LENGTH} characters at least`)
-  }
+  checkSecrets(options.secrets, 'secret')
+  if (options.peppers !== undefined) checkSecrets(options.peppers, 'pepper')
   check(app.name.trim() !== '', 'app.name must not be empty')
   check(options.limiter !== undefined, "limiter must be a Limiter, or 'none'")
   check(Number.isInteger(minPasswordLength), 'minPasswordLength must be a whole number')
@@ -94,7 +117,11 @@ export function resolveConfig(options: AuthOptions): AuthConfig {
     Number.isInteger(perUser) && perUser >= 1 && perUser <= 1000,
     'sessions.perUser must be from 1 to 1000',
   )
-  const paths = [app.verifyPath ?? '/verify-mail', app.resetPath ?? '/reset-password'] as const
+  const paths = [
+    app.verifyPath ?? '/verify-mail',
+    app.resetPath ?? '/reset-password',
+    app.confirmPath ?? '/confirm-mail',
+  ] as const
   for (const path of paths) check(/^\/[^#]*$/.test(path), 'paths begin with / and have no fragment')
 
   return {
@@ -105,6 +132,7 @@ export function resolveConfig(options: AuthOptions): AuthConfig {
       origin: checkedOrigin(app.origin),
       verifyPath: paths[0],
       resetPath: paths[1],
+      confirmPath: paths[2],
       words: [app.name, ...(app.words ?? [])],
     },
     throttle: createThrottle(options.limiter === 'none' ? undefined : options.limiter),
@@ -113,13 +141,18 @@ export function resolveConfig(options: AuthOptions): AuthConfig {
     mails: { ...defaultMails, ...options.mails },
     passwords: createPasswords({
       hashers: [hasher, ...(options.olderHashers ?? []), ...(hasher.id === 'scrypt' ? [] : [scrypt()])],
+      peppers: options.peppers ?? [],
       ...(options.hashing && { gate: createGate(options.hashing) }),
     }),
     minPasswordLength,
+    breached: options.breached,
     // An idle limit of an hour or so must not be missed for want of writing use down.
     times: { idle, absolute, touchEvery: Math.min(60 * MINUTE, idle / 4) },
     perUser,
     cache: cacheOf(options),
+    tokens: tokensOf(options),
+    hooks: options.hooks ?? {},
+    can: options.can ?? (() => false),
     cookieName,
     clientAddress: options.clientAddress ?? ((c) => c.req.header('cf-connecting-ip')),
   }

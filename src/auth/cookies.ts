@@ -1,7 +1,8 @@
 import type { Context } from 'hono'
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
+import { bearerOf } from './access-token.ts'
 import type { AuthConfig } from './config.ts'
-import type { PresentedCookies } from './identity.ts'
+import type { Presented } from './identity.ts'
 
 /** Marks a device that has signed in before; see `device-cookie.ts`. */
 const DEVICE_COOKIE = '__Host-device'
@@ -12,11 +13,12 @@ const attributes = { path: '/', secure: true, httpOnly: true, sameSite: 'Lax' } 
 
 const cacheName = (config: AuthConfig) => `${config.cookieName}-cache`
 
-/** The cookies that say who is asking. */
-export function presentedCookies(c: Context, config: AuthConfig): PresentedCookies {
+/** What says who is asking. */
+export function presented(c: Context, config: AuthConfig): Presented {
   return {
     session: getCookie(c, config.cookieName),
     cache: config.cache && getCookie(c, cacheName(config)),
+    bearer: config.tokens && bearerOf(c.req.header('authorization')),
   }
 }
 

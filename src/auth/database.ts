@@ -35,6 +35,16 @@ export const interval = (ms: number): SQL => sql`make_interval(secs => ${ms / 10
 export const text = (row: Row, name: string): string => String(row[name])
 export const textOrNull = (row: Row, name: string): string | null =>
   typeof row[name] === 'string' ? (row[name] as string) : null
+/** Reads a list that was selected by {@link words}. */
+export const wordsOf = (row: Row, name: string): readonly string[] =>
+  (textOrNull(row, name) ?? '').split(' ').filter((word) => word !== '')
+
+/** A text[] column whose members have no spaces, as one text: no two drivers agree about arrays. */
+export const words = (column: string): SQL => sql.raw(`array_to_string(${column}, ' ')`)
+
+/** A list as a text[]. */
+export const wordList = (list: readonly string[]): SQL => sql`string_to_array(${list.join(' ')}::text, ' ')`
+
 export const date = (row: Row, name: string): Date => new Date(Number(row[name]))
 
 /** What is recorded (ASVS 16.3.1). */
@@ -52,6 +62,20 @@ export type AuthEvent =
   | 'reset-requested'
   | 'password-reset'
   | 'user-disabled'
+  | 'user-enabled'
+  | 'roles-changed'
+  | 'password-right-factor-due'
+  | 'second-factor-failed'
+  | 'second-factor-added'
+  | 'second-factor-removed'
+  | 'recovery-code-used'
+  | 'recovery-codes-made'
+  | 'refresh-token-reused'
+  | 'mail-change-requested'
+  | 'mail-changed'
+  | 'account-closed'
+  | 'api-key-made'
+  | 'api-key-ended'
 
 /**
  * An insert into the audit record, as one more part of the statement that does the thing, so that one never

@@ -14,6 +14,19 @@ export function invalidCredentials(): BreakwaterError {
   })
 }
 
+/** 401 `invalid-credentials`: the code of a second factor is wrong, or was used before. */
+export function invalidCode(): BreakwaterError {
+  return new BreakwaterError('invalid-credentials', {
+    status: 401,
+    detail: 'The code is wrong, too old or used already.',
+  })
+}
+
+/** 403 `forbidden`: signed in, but not allowed to. */
+export function forbidden(): BreakwaterError {
+  return new BreakwaterError('forbidden', { status: 403, detail: 'You may not do this.' })
+}
+
 /** 403 `fresh-authentication-required`: signed in, but too long ago for what was asked. */
 export function freshAuthenticationRequired(withinSeconds: number): BreakwaterError {
   return new BreakwaterError('fresh-authentication-required', {

@@ -1,17 +1,26 @@
 import { isBreakwaterError } from '../core/index.ts'
+import { readAccessToken, verifyAccessToken } from './access-token.ts'
 import type { AuthConfig } from './config.ts'
 import { unavailable } from './errors.ts'
-import { readIdentity, sealIdentity, verifySeal } from './session-cache.ts'
-import { findSession, type Identity, touchSession } from './session-store.ts'
+import { type CachedIdentity, readIdentity, sealIdentity, verifySeal } from './session-cache.ts'
+import {
+  type FoundSession,
+  findSession,
+  findTokenSession,
+  type Identity,
+  touchSession,
+} from './session-store.ts'
 import { parseToken, type Token } from './token.ts'
 
-/** What the cookies of a request say. */
-export interface PresentedCookies {
+/** What a request says about who is asking. */
+export interface Presented {
   readonly session: string | undefined
   readonly cache: string | undefined
+  /** An access token. Where there is one, cookies do not count. */
+  readonly bearer: string | undefined
 }
 
-/** Who the cookies belong to. */
+/** Who they belong to. */
 export interface Identification extends Identity {
   /** A fresh value for the cache cookie, when the database was asked and there is a cache. */
   readonly cache?: string
@@ -22,54 +31,88 @@ export interface Identification extends Identity {
 // Isolates' clocks differ by a little.
 const CLOCK_SKEW = 5000
 
+/** Whether what a signed text says is of this moment, forgery aside. */
+function isCurrent(claim: CachedIdentity, maxAge: number): boolean {
+  const now = Date.now()
+  const age = now - claim.issuedAt
+  return age >= -CLOCK_SKEW && age < maxAge && claim.session.expiresAt.getTime() > now
+}
+
+/** Whether a person's sessions may have been ended lately. */
+async function isMarked(config: AuthConfig, userId: string): Promise<boolean> {
+  return config.cache?.revocations?.marked(userId).catch(() => true) ?? false
+}
+
 async function fromCache(
   config: AuthConfig,
   token: Token,
-  cookies: PresentedCookies,
+  presented: Presented,
 ): Promise<Identity | undefined> {
   const { cache, secrets } = config
-  const claim = cache && readIdentity(cookies.cache)
+  const claim = cache && readIdentity(presented.cache)
   if (cache === undefined || claim === undefined || claim.session.id !== token.id) return undefined
-  const now = Date.now()
-  const age = now - claim.issuedAt
-  if (age < -CLOCK_SKEW || age >= cache.maxAge || claim.session.expiresAt.getTime() <= now) return undefined
+  if (!isCurrent(claim, cache.maxAge)) return undefined
   const [marked, genuine] = await Promise.all([
     // First, and before anything is awaited: it travels in one request with what a limiter asks in this tick.
     // Who is asked about is not proven yet, which costs a forger a request and gives nothing.
-    cache.revocations?.marked(claim.user.id).catch(() => true) ?? false,
-    verifySeal(secrets, cookies.session ?? '', cookies.cache ?? ''),
+    isMarked(config, claim.user.id),
+    verifySeal(secrets, presented.session ?? '', presented.cache ?? ''),
   ])
   return genuine && !marked ? { user: claim.user, session: claim.session } : undefined
 }
 
-/**
- * Finds out who is asking: from the signed cookie if that may be believed, else from the database. Undefined
- * when nobody is.
- * @throws BreakwaterError `dependency-unavailable` when it cannot be known
- */
-export async function identify(
-  config: AuthConfig,
-  cookies: PresentedCookies,
-  waitUntil: (promise: Promise<unknown>) => void,
-): Promise<Identification | undefined> {
-  const token = parseToken(cookies.session)
-  if (token === undefined) return undefined
-  const cached = await fromCache(config, token, cookies)
-  if (cached !== undefined) return cached
-
-  // Before the question, so that the answer is never taken for younger than it is.
-  const askedAt = Date.now()
-  let found: Awaited<ReturnType<typeof findSession>>
+async function asking<T>(question: Promise<T>): Promise<T> {
   try {
-    found = await findSession(config.db, token, config.times)
+    return await question
   } catch (error) {
     // Nothing was to be changed, so a broken line leaves nothing in doubt but who is asking.
     throw isBreakwaterError(error) && error.code !== 'outcome-unknown' ? error : unavailable(error)
   }
+}
+
+/** Who an access token belongs to: by itself while no mark speaks against it, else by the database. */
+async function fromBearer(config: AuthConfig, bearer: string): Promise<FoundSession | Identity | undefined> {
+  const { tokens, cache, secrets, app } = config
+  const claim = tokens && readAccessToken(bearer)
+  if (tokens === undefined || claim === undefined || !isCurrent(claim, tokens.access)) return undefined
+  // Where nothing tells of ended sessions at once, it is believed no longer than the cache cookie would be.
+  const believed = cache !== undefined && (cache.revocations !== undefined || isCurrent(claim, cache.maxAge))
+  const [marked, genuine] = await Promise.all([
+    isMarked(config, claim.user.id),
+    verifyAccessToken(secrets, app.origin, bearer),
+  ])
+  if (!genuine) return undefined
+  if (believed && !marked) return { user: claim.user, session: claim.session }
+  return asking(findTokenSession(config.db, claim.session.id, config.times))
+}
+
+/**
+ * Finds out who is asking: from what is signed if that may be believed, else from the database. Undefined when
+ * nobody is.
+ * @throws BreakwaterError `dependency-unavailable` when it cannot be known
+ */
+export async function identify(
+  config: AuthConfig,
+  presented: Presented,
+  waitUntil: (promise: Promise<unknown>) => void,
+): Promise<Identification | undefined> {
+  if (presented.bearer !== undefined) {
+    const found = await fromBearer(config, presented.bearer)
+    if (found === undefined || !('due' in found)) return found
+    return { user: found.user, session: found.session, passwordHash: found.passwordHash }
+  }
+  const token = parseToken(presented.session)
+  if (token === undefined) return undefined
+  const cached = await fromCache(config, token, presented)
+  if (cached !== undefined) return cached
+
+  // Before the question, so that the answer is never taken for younger than it is.
+  const askedAt = Date.now()
+  const found = await asking(findSession(config.db, token, config.times))
   if (found === undefined) return undefined
   const { user, session, due, passwordHash } = found
   if (due) waitUntil(touchSession(config.db, session.id, config.times))
   if (config.cache === undefined) return { user, session, passwordHash }
-  const cache = await sealIdentity(config.secrets, cookies.session ?? '', { user, session }, askedAt)
+  const cache = await sealIdentity(config.secrets, presented.session ?? '', { user, session }, askedAt)
   return { user, session, passwordHash, cache }
 }

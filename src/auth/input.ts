@@ -30,6 +30,12 @@ export const password: Field<string> = (value) =>
 export const token: Field<string> = (value) =>
   typeof value === 'string' && value !== '' ? { value } : { fault: 'must be a non-empty text' }
 
+/** How the session shall travel. Left out, by cookie. */
+export const transport: Field<'cookie' | 'token' | undefined> = (value) =>
+  value === undefined || value === 'cookie' || value === 'token'
+    ? { value }
+    : { fault: 'must be cookie or token' }
+
 type Shape = Readonly<Record<string, Field<unknown>>>
 type Values<S extends Shape> = { [K in keyof S]: S[K] extends Field<infer T> ? T : never }
 

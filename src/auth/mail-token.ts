@@ -2,7 +2,7 @@ import { hmac, verifyHmac } from '../core/index.ts'
 import { formatToken, hashSecret, type Token } from './token.ts'
 
 /** What a mailed token is for. */
-export type TokenPurpose = 'verify-mail' | 'reset-password'
+export type TokenPurpose = 'verify-mail' | 'reset-password' | 'change-mail'
 
 /** Newest first. The newest signs; all of them verify. */
 export type Secrets = readonly [string, ...string[]]

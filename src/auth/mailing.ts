@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { AuthConfig } from './config.ts'
-import { type Executor, one, text } from './database.ts'
+import { type Executor, one, text, textOrNull } from './database.ts'
 import { recoverMailToken } from './mail-token.ts'
 import { isUuid } from './token.ts'
 import type { Visitor } from './visitor.ts'
@@ -9,30 +9,40 @@ import type { Visitor } from './visitor.ts'
 export const AUTH_MAIL_JOB = 'auth.mail'
 
 /** How long a mailed link works, in minutes. */
-export const TOKEN_MINUTES = { 'verify-mail': 24 * 60, 'reset-password': 30 } as const
+export const TOKEN_MINUTES = { 'verify-mail': 24 * 60, 'reset-password': 10, 'change-mail': 10 } as const
+
+/** Mails with a link. */
+const LINKS = ['verify-mail', 'reset-password', 'change-mail'] as const
+/** Mails that go to the address in the token's row. */
+const TOKENS = [...LINKS, 'mail-changed'] as const
+/** Mails that only tell something. */
+const NOTICES = [
+  'account-exists',
+  'password-changed',
+  'new-device',
+  'second-factor-added',
+  'second-factor-removed',
+  'recovery-code-used',
+  'mail-change-requested',
+] as const
 
 /**
  * The input of the job `auth.mail`. It holds ids only: the address is looked up and the token derived when the
  * mail is made, so that neither is ever in a queue.
  */
 export type AuthMail =
-  | { readonly kind: 'verify-mail' | 'reset-password'; readonly tokenId: string }
-  | {
-      readonly kind: 'account-exists' | 'password-changed'
-      readonly userId: string
-      readonly noticeId: string
-    }
+  | { readonly kind: (typeof TOKENS)[number]; readonly tokenId: string }
+  | { readonly kind: (typeof NOTICES)[number]; readonly userId: string; readonly noticeId: string }
+
+const among = <T extends string>(list: readonly T[], kind: unknown): kind is T =>
+  (list as readonly unknown[]).includes(kind)
 
 function parseMail(input: unknown): AuthMail {
-  const mail = (typeof input === 'object' && input !== null ? input : {}) as Record<string, unknown>
-  const { kind, tokenId, userId, noticeId } = mail as Record<
-    'kind' | 'tokenId' | 'userId' | 'noticeId',
-    unknown
-  >
-  if ((kind === 'verify-mail' || kind === 'reset-password') && isUuid(tokenId)) return { kind, tokenId }
-  if ((kind === 'account-exists' || kind === 'password-changed') && isUuid(userId) && isUuid(noticeId)) {
-    return { kind, userId, noticeId }
-  }
+  const { kind, tokenId, userId, noticeId } = (
+    typeof input === 'object' && input !== null ? input : {}
+  ) as Record<'kind' | 'tokenId' | 'userId' | 'noticeId', unknown>
+  if (among(TOKENS, kind) && isUuid(tokenId)) return { kind, tokenId }
+  if (among(NOTICES, kind) && isUuid(userId) && isUuid(noticeId)) return { kind, userId, noticeId }
   throw new TypeError(`This is not an input of the job ${AUTH_MAIL_JOB}`)
 }
 
@@ -62,26 +72,47 @@ export function notify(config: AuthConfig, visitor: Visitor, mail: AuthMail): vo
   )
 }
 
-/** Whom to write to, and the stored hash of the token if there is one. Undefined when there is nothing to send any more. */
-async function recipient(
-  config: AuthConfig,
-  mail: AuthMail,
-): Promise<{ to: string; hash?: string } | undefined> {
-  if ('userId' in mail) {
-    const row = await one(
-      config.db,
-      sql`select email from breakwater.users where id = ${mail.userId}::uuid and disabled_at is null`,
-    )
-    return row && { to: text(row, 'email') }
-  }
+interface Recipient {
+  readonly to: string
+  /** The stored hash of the token, if there is one. */
+  readonly hash: string
+  /** Such as `Firefox on Windows, Berlin, DE`, of the session that a notice is about. */
+  readonly device: string
+}
+
+/** Whom to write to. Undefined when there is nothing to send any more. */
+async function recipient(config: AuthConfig, mail: AuthMail): Promise<Recipient | undefined> {
   const row = await one(
     config.db,
-    sql`select u.email, t.secret_hash from breakwater.verification_tokens t
-      join breakwater.users u on u.id = t.user_id
-      where t.id = ${mail.tokenId}::uuid and t.purpose = ${mail.kind}::text and t.expires_at > now()
-        and u.disabled_at is null`,
+    'userId' in mail
+      ? sql`select u.email, concat_ws(', ', s.device, s.city, s.country) as device from breakwater.users u
+          left join breakwater.sessions s on s.id = ${mail.noticeId}::uuid and s.user_id = u.id
+          where u.id = ${mail.userId}::uuid and u.disabled_at is null`
+      : sql`select coalesce(t.email, u.email) as email, t.secret_hash from breakwater.verification_tokens t
+          join breakwater.users u on u.id = t.user_id
+          where t.id = ${mail.tokenId}::uuid and t.purpose = ${mail.kind}::text and t.expires_at > now()
+            and u.disabled_at is null`,
   )
-  return row && { to: text(row, 'email'), hash: text(row, 'secret_hash') }
+  if (row === undefined) return undefined
+  return {
+    to: text(row, 'email'),
+    hash: textOrNull(row, 'secret_hash') ?? '',
+    device: textOrNull(row, 'device') ?? '',
+  }
+}
+
+/** What a mail links to. Undefined when the secret that its token was made under has been retired. */
+async function linkOf(config: AuthConfig, mail: AuthMail, hash: string): Promise<string | undefined> {
+  const { app, secrets } = config
+  if (!('tokenId' in mail) || mail.kind === 'mail-changed') return app.origin
+  const token = await recoverMailToken(secrets, mail.kind, mail.tokenId, hash)
+  const paths = {
+    'verify-mail': app.verifyPath,
+    'reset-password': app.resetPath,
+    'change-mail': app.confirmPath,
+  }
+  // In the fragment: it reaches neither a server's log nor a Referer, and nothing that only fetches spends it.
+  return token && `${app.origin}${paths[mail.kind]}#token=${token}`
 }
 
 /**
@@ -91,22 +122,16 @@ async function recipient(
 export async function deliverMail(config: AuthConfig, input: unknown, signal?: AbortSignal): Promise<void> {
   const mail = parseMail(input)
   const found = await recipient(config, mail)
-  if (found === undefined) return
-  const { app } = config
-  let link = app.origin
-  let minutes = 0
-  if ('tokenId' in mail) {
-    const token = await recoverMailToken(config.secrets, mail.kind, mail.tokenId, found.hash ?? '')
-    if (token === undefined) return
-    // In the fragment: it reaches neither a server's log nor a Referer, and nothing that only fetches spends it.
-    link = `${app.origin}${mail.kind === 'verify-mail' ? app.verifyPath : app.resetPath}#token=${token}`
-    minutes = TOKEN_MINUTES[mail.kind]
-  }
-  const content = config.mails[mail.kind]({ app: app.name, origin: app.origin, link, minutes })
+  const link = found && (await linkOf(config, mail, found.hash))
+  if (found === undefined || link === undefined) return
+  const { kind } = mail
+  const minutes = among(LINKS, kind) ? TOKEN_MINUTES[kind] : 0
+  const { name, origin } = config.app
+  const content = config.mails[kind]({ app: name, origin, link, minutes, device: found.device })
   await config.mailer.send(
-    { to: found.to, subject: content.subject, text: content.text, html: content.html, tag: mail.kind },
+    { to: found.to, subject: content.subject, text: content.text, html: content.html, tag: kind },
     {
-      idempotencyKey: `auth:${mail.kind}:${'tokenId' in mail ? mail.tokenId : mail.noticeId}`,
+      idempotencyKey: `auth:${kind}:${'tokenId' in mail ? mail.tokenId : mail.noticeId}`,
       ...(signal && { signal }),
     },
   )

@@ -10,10 +10,23 @@ export interface MailData {
   readonly link: string
   /** Minutes until the link is dead; 0 in mails that only tell something. */
   readonly minutes: number
+  /** Where a notice comes from, such as `Firefox on Windows, Berlin, DE`; empty when not known. */
+  readonly device: string
 }
 
 /** The mails that are sent. */
-export type MailKind = 'verify-mail' | 'account-exists' | 'reset-password' | 'password-changed'
+export type MailKind =
+  | 'verify-mail'
+  | 'account-exists'
+  | 'reset-password'
+  | 'password-changed'
+  | 'new-device'
+  | 'second-factor-added'
+  | 'second-factor-removed'
+  | 'recovery-code-used'
+  | 'change-mail'
+  | 'mail-change-requested'
+  | 'mail-changed'
 
 /** What a template gives. */
 export type MailContent = Pick<MailMessage, 'subject' | 'text' | 'html'>
@@ -85,6 +98,51 @@ export const defaultMails: MailTemplates = {
     letter(`Your password for ${app} was changed`, [
       `The password of your account with ${app} was changed, and your other devices were signed out.`,
       'If it was not you, choose a new password at once:',
+      link,
+    ]),
+  'new-device': ({ app, link, device }) =>
+    letter(`New sign-in to ${app}`, [
+      `Somebody signed in to your account with ${app} on a device we have not seen before${device === '' ? '' : `: ${device}`}.`,
+      'If it was you, there is nothing to do. If not, choose a new password at once and end that session:',
+      link,
+    ]),
+  'second-factor-added': ({ app, link }) =>
+    letter(`An authenticator app was added to ${app}`, [
+      `Your account with ${app} now asks for a code of an authenticator app, and your other devices were signed out.`,
+      'If it was not you, write to us at once:',
+      link,
+    ]),
+  'second-factor-removed': ({ app, link }) =>
+    letter(`The authenticator app was removed from ${app}`, [
+      `Your account with ${app} no longer asks for a code, and your other devices were signed out.`,
+      'If it was not you, choose a new password at once and add the app again:',
+      link,
+    ]),
+  'recovery-code-used': ({ app, link, device }) =>
+    letter(`A recovery code was used for ${app}`, [
+      `Somebody signed in to your account with ${app} by a recovery code${device === '' ? '' : `: ${device}`}. It cannot be used again.`,
+      'If it was not you, choose a new password and make new recovery codes at once:',
+      link,
+    ]),
+  'change-mail': ({ app, link, minutes }) =>
+    letter(
+      `Confirm your new mail address for ${app}`,
+      [
+        `Somebody, most likely you, wants to use this address for an account with ${app}. Confirm it here:`,
+        `The link works once, for ${duration(minutes)}. If it was not you, do nothing.`,
+      ],
+      { label: 'Confirm the address', link },
+    ),
+  'mail-change-requested': ({ app, link }) =>
+    letter(`Your mail address for ${app} is about to change`, [
+      `Somebody asked to use another mail address for your account with ${app}. It changes once that address is confirmed.`,
+      'If it was not you, choose a new password at once, which stops it:',
+      link,
+    ]),
+  'mail-changed': ({ app, link }) =>
+    letter(`Your mail address for ${app} was changed`, [
+      `Your account with ${app} now has another mail address, and your devices were signed out.`,
+      'If it was not you, write to us at once:',
       link,
     ]),
 }

@@ -2,7 +2,7 @@ import type { Context, MiddlewareHandler, Next } from 'hono'
 import { currentWork, type Duration, milliseconds } from '../core/index.ts'
 import { type AuthSource, internalsOf } from './auth.ts'
 import { setCacheCookie } from './cookies.ts'
-import { freshAuthenticationRequired, unauthenticated } from './errors.ts'
+import { forbidden, freshAuthenticationRequired, unauthenticated } from './errors.ts'
 import type { Session, User } from './session-store.ts'
 
 /** What {@link session} adds to the context. */
@@ -88,6 +88,35 @@ export function requireFresh(options: RequireFreshOptions = {}): MiddlewareHandl
   return async function requireFresh(c, next: Next) {
     const { authenticatedAt } = signedIn(c as unknown as Context<AuthEnv>)
     if (Date.now() - authenticatedAt.getTime() > within) throw freshAuthenticationRequired(within / 1000)
+    await next()
+  }
+}
+
+/**
+ * Lets only people through who have one of these roles, after {@link session}.
+ * @throws BreakwaterError `unauthenticated` (401), `forbidden` (403)
+ */
+export function requireRole(...roles: readonly [string, ...string[]]): MiddlewareHandler<SignedInEnv> {
+  return async function requireRole(c, next: Next) {
+    signedIn(c as unknown as Context<AuthEnv>)
+    if (!roles.some((role) => c.var.user.roles.includes(role))) throw forbidden()
+    await next()
+  }
+}
+
+/**
+ * Lets only people through of whom the option `can` says they may do this, after {@link session}.
+ * @throws BreakwaterError `unauthenticated` (401), `forbidden` (403)
+ */
+export function requireCan(
+  source: AuthSource,
+  action: string,
+  resource?: (c: Context) => unknown,
+): MiddlewareHandler<SignedInEnv> {
+  return async function requireCan(c, next: Next) {
+    signedIn(c as unknown as Context<AuthEnv>)
+    const identity = { user: c.var.user, session: c.var.session }
+    if (!(await internalsOf(source, c).config.can(identity, action, resource?.(c)))) throw forbidden()
     await next()
   }
 }

@@ -1,17 +1,19 @@
 import { sql } from 'drizzle-orm'
 import { uuidv7 } from '../core/index.ts'
+import { changeAccount } from './account-change.ts'
 import type { AuthConfig } from './config.ts'
 import { asATry, credentialRequests } from './credentials.ts'
 import { interval, one, recording, text, textOrNull } from './database.ts'
 import { invalidCredentials, invalidToken, unauthenticated } from './errors.ts'
+import { after, before } from './hooks.ts'
 import type { Identification } from './identity.ts'
 import { isGenuineMailToken, mailTokenHash } from './mail-token.ts'
 import { notify, TOKEN_MINUTES, withMail } from './mailing.ts'
 import { revoking } from './revoking.ts'
-import { SESSION_COLUMNS, type Session, sessionOf } from './session-store.ts'
+import type { Session } from './session-store.ts'
 import type { SignedIn } from './sign-in.ts'
 import { requireGoodPassword } from './sign-up.ts'
-import { formatToken, hashSecret, parseToken, randomSecret } from './token.ts'
+import { hashSecret, parseToken } from './token.ts'
 import type { Visitor } from './visitor.ts'
 
 async function storedPassword(config: AuthConfig, session: Session): Promise<string | null> {
@@ -40,7 +42,7 @@ export async function changePassword(
   visitor: Visitor,
 ): Promise<SignedIn> {
   const { user } = identity
-  requireGoodPassword(config, input.newPassword, user.email, '/newPassword')
+  await requireGoodPassword(config, input.newPassword, user.email, '/newPassword')
   const { requests } = await credentialRequests(config, user.email, input.device, visitor)
   return asATry(config, requests, visitor, () => replacePassword(config, identity, input, visitor))
 }
@@ -55,41 +57,32 @@ async function replacePassword(
   if (!(await config.passwords.verify(stored ?? undefined, input.currentPassword)).ok) {
     const who = sql`${user.id}::uuid, ${session.id}::uuid`
     visitor.waitUntil(Promise.resolve(config.db.execute(recording('password-change-failed', visitor, who))))
+    after(config, visitor, 'password-change-failed', user.id, session.id)
     throw invalidCredentials()
   }
+  await before(config, { type: 'password-changed', userId: user.id, email: user.email })
   const passwordHash = await config.passwords.hash(input.newPassword)
-  const token = { id: uuidv7(), secret: randomSecret() }
-  const secretHash = await hashSecret(token.secret)
-  const row = await revoking(config, user.id, visitor, () =>
-    one(
-      config.db,
-      sql`with u as (
-          update breakwater.users u set password_hash = ${passwordHash}::text,
-            session_generation = u.session_generation + 1, updated_at = now()
-          from breakwater.sessions s
-          where u.id = ${user.id}::uuid and u.password_hash = ${stored}::text and u.disabled_at is null
-            and s.id = ${session.id}::uuid and s.user_id = u.id and s.generation = u.session_generation
-          returning u.id, u.session_generation
-        ), gone as (
-          delete from breakwater.sessions s using u where s.user_id = u.id
-        ), links as (
-          delete from breakwater.verification_tokens t using u
-          where t.user_id = u.id and t.purpose = 'reset-password'
-        ), s as (
-          insert into breakwater.sessions
-            (id, user_id, secret_hash, generation, expires_at, device, country, city)
-          select ${token.id}::uuid, id, ${secretHash}::text, session_generation,
-            now() + ${interval(config.times.absolute)},
-            ${visitor.device}::text, ${visitor.country}::text, ${visitor.city}::text
-          from u returning *
-        ), event as (${recording('password-changed', visitor, sql`user_id, id from s`)})
-        select ${SESSION_COLUMNS} from s`,
-    ),
+  const done = await changeAccount(
+    config,
+    { user, session },
+    {
+      set: sql`password_hash = ${passwordHash}::text`,
+      where: sql`u.password_hash = ${stored}::text`,
+      parts: [
+        [
+          'links',
+          sql`delete from breakwater.verification_tokens t using u
+            where t.user_id = u.id and t.purpose in ('reset-password', 'change-mail')`,
+        ],
+      ],
+      event: 'password-changed',
+    },
+    visitor,
   )
   // Somebody was faster: the password that was just checked is no longer the current one, or the session ended.
-  if (row === undefined) throw invalidCredentials()
-  notify(config, visitor, { kind: 'password-changed', userId: user.id, noticeId: token.id })
-  return { user, session: sessionOf(row), token: formatToken(token) }
+  if (done === undefined) throw invalidCredentials()
+  notify(config, visitor, { kind: 'password-changed', userId: user.id, noticeId: done.session.id })
+  return done
 }
 
 /** Sends a reset link, if there is such an account. Does the same work if there is none. */
@@ -112,6 +105,7 @@ export async function forgotPassword(config: AuthConfig, email: string, visitor:
         )
         ${recording('reset-requested', visitor, sql`(select id from u), null::uuid`)}`,
     )
+    after(config, visitor, 'reset-requested')
     return { kind: 'reset-password', tokenId }
   })
 }
@@ -140,7 +134,7 @@ export async function resetPassword(
       where ${matches} and u.disabled_at is null`,
   )
   if (account === undefined) throw invalidToken()
-  requireGoodPassword(config, input.newPassword, text(account, 'email'), '/newPassword')
+  await requireGoodPassword(config, input.newPassword, text(account, 'email'), '/newPassword')
   const userId = text(account, 'id')
   const passwordHash = await config.passwords.hash(input.newPassword)
   const row = await revoking(config, userId, visitor, () =>
@@ -162,11 +156,12 @@ export async function resetPassword(
           delete from breakwater.sessions s using u where s.user_id = u.id
         ), links as (
           delete from breakwater.verification_tokens t using u
-          where t.user_id = u.id and t.purpose = 'reset-password' and t.id <> ${token.id}::uuid
+          where t.user_id = u.id and t.purpose in ('reset-password', 'change-mail') and t.id <> ${token.id}::uuid
         ), event as (${recording('password-reset', visitor, sql`id, null::uuid from u`)})
         select id from u`,
     ),
   )
   if (row === undefined) throw invalidToken()
+  after(config, visitor, 'password-reset', userId)
   notify(config, visitor, { kind: 'password-changed', userId, noticeId: uuidv7() })
 }

@@ -2,7 +2,7 @@ import { toBytes } from '../core/index.ts'
 import { isCommonPassword } from './common-passwords.ts'
 
 /** Why a password was refused. Stable, safe to show. */
-export type PasswordFault = 'too-short' | 'too-long' | 'common' | 'guessable'
+export type PasswordFault = 'too-short' | 'too-long' | 'common' | 'guessable' | 'breached'
 
 /** What the policy knows beside the password. */
 export interface PasswordContext {
@@ -23,6 +23,7 @@ export const PASSWORD_ADVICE: Readonly<Record<PasswordFault, string>> = {
   'too-long': 'The password is too long: at most 256 bytes.',
   common: 'This is one of the most used passwords. Choose another.',
   guessable: 'Apart from the name of the service or your address, too little of the password is left.',
+  breached: 'This password has leaked somewhere else. Choose another.',
 }
 
 const WORD_BREAK = /[^\p{L}\p{N}]+/u

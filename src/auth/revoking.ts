@@ -25,7 +25,8 @@ async function keepMarking(mark: () => Promise<void>): Promise<void> {
 export async function markRevoked(config: AuthConfig, userId: string, visitor?: Visitor): Promise<void> {
   const revocations = config.cache?.revocations
   if (config.cache === undefined || revocations === undefined) return
-  const seconds = Math.ceil(config.cache.maxAge / 1000) + MARGIN_SECONDS
+  const longest = Math.max(config.cache.maxAge, config.tokens?.access ?? 0)
+  const seconds = Math.ceil(longest / 1000) + MARGIN_SECONDS
   const mark = () => revocations.mark(userId, seconds)
   try {
     await mark()

@@ -6,6 +6,7 @@ export interface UserJson {
   email: string
   /** RFC 3339. */
   createdAt: string
+  roles: string[]
 }
 
 /** A session, as JSON. Times are RFC 3339. */
@@ -19,17 +20,42 @@ export interface SessionJson {
   device: string | null
   country: string | null
   city: string | null
+  transport: 'cookie' | 'token'
+  /** How the person proved who they are, such as `['password', 'totp']`. */
+  methods: string[]
+}
+
+/** What a native app keeps, as JSON. */
+export interface TokensJson {
+  /** Goes into `Authorization: Bearer …`. */
+  accessToken: string
+  /** Goes to `/token/refresh`, which gives the next one. */
+  refreshToken: string
+  tokenType: 'Bearer'
+  /** Seconds that the access token lasts. */
+  expiresIn: number
+}
+
+/** A right password where a second factor is due, as JSON. */
+export interface SecondFactorJson {
+  status: 'mfa-required'
+  /** Goes to `/sign-in/second-factor`, with a code, within five minutes. */
+  challenge: string
+  methods: ('totp' | 'recovery-code')[]
 }
 
 /** Whose session it is, as JSON. */
 export interface IdentityJson {
   user: UserJson
   session: SessionJson
+  /** Where the session travels by token. */
+  tokens?: TokensJson
 }
 
 /** A person as JSON. */
 export function userJson(user: User): UserJson {
-  return { id: user.id, email: user.email, createdAt: user.createdAt.toISOString() }
+  const { id, email, createdAt, roles } = user
+  return { id, email, createdAt: createdAt.toISOString(), roles: [...roles] }
 }
 
 /** A session as JSON. */
@@ -44,6 +70,8 @@ export function sessionJson(session: Session): SessionJson {
     device,
     country,
     city,
+    transport: session.transport,
+    methods: [...session.methods],
   }
 }
 
@@ -55,6 +83,7 @@ type Json<Input, Output, Status extends number> = {
 }
 type Empty<Input> = { input: Input; output: null; outputFormat: 'body'; status: 204 }
 type Body<T> = { json: T }
+type Credentials = { email: string; password: string; transport?: 'cookie' | 'token' | undefined }
 
 /** The endpoints of `authRoutes`, as `hc` knows them. */
 export type AuthSchema = {
@@ -62,7 +91,10 @@ export type AuthSchema = {
     $post: Json<Body<{ email: string; password: string }>, { status: 'check-your-mail' }, 202>
   }
   '/verify-mail': { $post: Json<Body<{ token: string }>, { status: 'verified' }, 200> }
-  '/sign-in': { $post: Json<Body<{ email: string; password: string }>, IdentityJson, 200> }
+  '/sign-in': {
+    $post: Json<Body<Credentials>, IdentityJson, 200> | Json<Body<Credentials>, SecondFactorJson, 202>
+  }
+  '/sign-in/second-factor': { $post: Json<Body<{ challenge: string; code: string }>, IdentityJson, 200> }
   '/sign-out': { $post: Empty<object> }
   '/sign-out-everywhere': { $post: Json<object, { ended: number }, 200> }
   '/session': {
@@ -70,6 +102,10 @@ export type AuthSchema = {
   }
   '/sessions': { $get: Json<object, { sessions: (SessionJson & { current: boolean })[] }, 200> }
   '/sessions/:id': { $delete: Empty<{ param: { id: string } }> }
+  '/token/refresh': {
+    $post: Json<Body<{ refreshToken: string }>, IdentityJson & { tokens: TokensJson }, 200>
+  }
+  '/token/revoke': { $post: Empty<Body<{ refreshToken: string }>> }
   '/password/change': {
     $post: Json<Body<{ currentPassword: string; newPassword: string }>, IdentityJson, 200>
   }
@@ -77,4 +113,16 @@ export type AuthSchema = {
   '/password/reset': {
     $post: Json<Body<{ token: string; newPassword: string }>, { status: 'password-changed' }, 200>
   }
+  '/second-factor': { $get: Json<object, { totp: boolean; recoveryCodes: number }, 200> }
+  '/second-factor/totp/enrol': { $post: Json<object, { secret: string; uri: string }, 200> }
+  '/second-factor/totp/confirm': {
+    $post: Json<Body<{ code: string }>, IdentityJson & { recoveryCodes: string[] }, 200>
+  }
+  '/second-factor/totp/remove': { $post: Json<Body<{ code: string }>, IdentityJson, 200> }
+  '/second-factor/recovery-codes': {
+    $post: Json<Body<{ code: string }>, IdentityJson & { recoveryCodes: string[] }, 200>
+  }
+  '/mail/change': { $post: Json<Body<{ email: string }>, { status: 'check-your-mail' }, 202> }
+  '/mail/confirm': { $post: Json<Body<{ token: string }>, { status: 'mail-changed' }, 200> }
+  '/account/close': { $post: Empty<object> }
 }

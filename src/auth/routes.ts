@@ -1,25 +1,23 @@
 import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { BreakwaterError } from '../core/index.ts'
+import { admit } from './admit.ts'
 import { type AuthSource, internalsOf } from './auth.ts'
-import {
-  clearSessionCookies,
-  presentedCookies,
-  presentedDevice,
-  setCacheCookie,
-  setDeviceCookie,
-  setSessionCookie,
-} from './cookies.ts'
-import { unauthenticated } from './errors.ts'
-import { body, email, password, token } from './input.ts'
+import { clearSessionCookies, presented, presentedDevice, setDeviceCookie } from './cookies.ts'
+import { sealDevice } from './device-cookie.ts'
+import { unauthenticated, validationFailed } from './errors.ts'
+import { after } from './hooks.ts'
+import { body, email, password, token, transport } from './input.ts'
 import { type AuthEnv, requireFresh, requireUser, session } from './middleware.ts'
 import { changePassword, forgotPassword, resetPassword } from './password-change.ts'
 import { markRevoked, revoking } from './revoking.ts'
-import { type AuthSchema, type IdentityJson, sessionJson, userJson } from './routes-schema.ts'
+import { accountRoutes } from './routes-account.ts'
+import { factorRoutes } from './routes-factors.ts'
+import { type AuthSchema, type SecondFactorJson, sessionJson, userJson } from './routes-schema.ts'
 import { sameOrigin } from './same-origin.ts'
-import { sealIdentity } from './session-cache.ts'
+import { signInWithCode } from './second-factor.ts'
 import { deleteSession, deleteSessionByToken, deleteSessions, listSessions } from './session-store.ts'
-import { type SignedIn, signIn } from './sign-in.ts'
+import { signIn } from './sign-in.ts'
 import { signUp, verifyMail } from './sign-up.ts'
 import { isUuid, parseToken } from './token.ts'
 import { type Visitor, visitorOf } from './visitor.ts'
@@ -39,20 +37,10 @@ const noSuchSession = () =>
  */
 export function authRoutes(source: AuthSource): Hono<AuthEnv, AuthSchema, '/'> {
   const at = (c: Context) => {
-    const { config, identify } = internalsOf(source, c)
+    const internals = internalsOf(source, c)
+    const { config, identify } = internals
     const visitor: Visitor = visitorOf(c, config.clientAddress)
-    return { config, identify, visitor }
-  }
-
-  /** Hands out the cookies of a session and says whose it is. */
-  async function admit(c: Context, signedIn: SignedIn, since: number): Promise<IdentityJson> {
-    const { config } = internalsOf(source, c)
-    setSessionCookie(c, config, signedIn.token)
-    if (signedIn.device !== undefined) setDeviceCookie(c, signedIn.device)
-    if (config.cache !== undefined) {
-      setCacheCookie(c, config, await sealIdentity(config.secrets, signedIn.token, signedIn, since))
-    }
-    return { user: userJson(signedIn.user), session: sessionJson(signedIn.session) }
+    return { internals, config, identify, visitor }
   }
 
   return new Hono<AuthEnv>()
@@ -76,22 +64,53 @@ export function authRoutes(source: AuthSource): Hono<AuthEnv, AuthSchema, '/'> {
     })
     .post('/verify-mail', body({ token }), async (c) => {
       const { config, visitor } = at(c)
-      await verifyMail(config, c.req.valid('json').token, visitor)
+      const { email } = await verifyMail(config, c.req.valid('json').token, visitor)
+      // Whoever opens a mailbox's link is no stranger to the account: no notice of a new device will follow.
+      setDeviceCookie(c, await sealDevice(config.secrets, email))
       return c.json({ status: 'verified' as const }, 200)
     })
-    .post('/sign-in', body({ email, password }), async (c) => {
-      const { config, visitor } = at(c)
+    .post('/sign-in', body({ email, password, transport }), async (c) => {
+      const { internals, config, visitor } = at(c)
       const since = Date.now()
-      const replaces = parseToken(presentedCookies(c, config).session)
+      const { transport = 'cookie', ...credentials } = c.req.valid('json')
+      if (transport === 'token' && config.tokens === undefined) {
+        throw validationFailed([{ pointer: '/transport', detail: 'must be cookie' }])
+      }
+      const replaces = transport === 'cookie' ? parseToken(presented(c, config).session) : undefined
+      const input = { ...credentials, transport, replaces, device: presentedDevice(c) }
+      const answer = await signIn(config, input, visitor)
+      if ('challenge' in answer) {
+        const due: SecondFactorJson = {
+          status: 'mfa-required',
+          challenge: answer.challenge,
+          methods: ['totp', 'recovery-code'],
+        }
+        return c.json(due, 202)
+      }
+      return c.json(await admit(c, internals, answer, since), 200)
+    })
+    .post('/sign-in/second-factor', body({ challenge: token, code: token }), async (c) => {
+      const { internals, config, visitor } = at(c)
+      const since = Date.now()
+      const replaces = parseToken(presented(c, config).session)
       const input = { ...c.req.valid('json'), replaces, device: presentedDevice(c) }
-      return c.json(await admit(c, await signIn(config, input, visitor), since), 200)
+      return c.json(await admit(c, internals, await signInWithCode(config, input, visitor), since), 200)
     })
     .post('/sign-out', async (c) => {
-      const { config, visitor } = at(c)
-      const presented = parseToken(presentedCookies(c, config).session)
-      if (presented !== undefined) {
-        const userId = await deleteSessionByToken(config.db, presented, visitor)
-        if (userId !== undefined) await markRevoked(config, userId, visitor)
+      const { config, identify, visitor } = at(c)
+      const { session, bearer } = presented(c, config)
+      const token = bearer === undefined ? parseToken(session) : undefined
+      const found = bearer === undefined ? undefined : await identify(c)
+      if (token !== undefined) {
+        const userId = await deleteSessionByToken(config.db, token, visitor)
+        if (userId !== undefined) {
+          await markRevoked(config, userId, visitor)
+          after(config, visitor, 'signed-out', userId, token.id)
+        }
+      } else if (found !== undefined) {
+        const { id, userId } = found.session
+        await revoking(config, userId, visitor, () => deleteSession(config.db, userId, id, visitor))
+        after(config, visitor, 'signed-out', userId, id)
       }
       clearSessionCookies(c, config)
       return c.body(null, 204)
@@ -102,6 +121,7 @@ export function authRoutes(source: AuthSource): Hono<AuthEnv, AuthSchema, '/'> {
       const ended = await revoking(config, userId, visitor, () =>
         deleteSessions(config.db, userId, id, visitor),
       )
+      after(config, visitor, 'other-sessions-ended', userId, id)
       return c.json({ ended }, 200)
     })
     .get('/session', session(source), (c) => {
@@ -123,16 +143,20 @@ export function authRoutes(source: AuthSource): Hono<AuthEnv, AuthSchema, '/'> {
         isUuid(id) &&
         (await revoking(config, userId, visitor, () => deleteSession(config.db, userId, id, visitor)))
       if (!ended) throw noSuchSession()
+      after(config, visitor, 'session-ended', userId, id)
       if (id === c.var.session.id) clearSessionCookies(c, config)
       return c.body(null, 204)
     })
     .post('/password/change', body({ currentPassword: password, newPassword: password }), async (c) => {
-      const { config, identify, visitor } = at(c)
+      const { internals, config, identify, visitor } = at(c)
       const since = Date.now()
       const identity = await identify(c)
       if (identity === undefined) throw unauthenticated()
       const input = { ...c.req.valid('json'), device: presentedDevice(c) }
-      return c.json(await admit(c, await changePassword(config, identity, input, visitor), since), 200)
+      return c.json(
+        await admit(c, internals, await changePassword(config, identity, input, visitor), since),
+        200,
+      )
     })
     .post('/password/forgot', body({ email }), async (c) => {
       const { config, visitor } = at(c)
@@ -145,4 +169,6 @@ export function authRoutes(source: AuthSource): Hono<AuthEnv, AuthSchema, '/'> {
       clearSessionCookies(c, config)
       return c.json({ status: 'password-changed' as const }, 200)
     })
+    .route('/second-factor', factorRoutes(source))
+    .route('/', accountRoutes(source)) as unknown as Hono<AuthEnv, AuthSchema, '/'>
 }

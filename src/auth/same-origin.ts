@@ -12,7 +12,8 @@ export function sameOrigin(source: AuthSource): MiddlewareHandler {
     if (c.req.method !== 'GET' && c.req.method !== 'HEAD') {
       const site = c.req.header('sec-fetch-site')
       const origin = c.req.header('origin')
-      const ours = [internalsOf(source, c).config.app.origin, new URL(c.req.url).origin]
+      const { app, tokens } = internalsOf(source, c).config
+      const ours = [app.origin, new URL(c.req.url).origin, ...(tokens?.origins ?? [])]
       const foreign = origin !== undefined && !ours.includes(origin)
       if (
         foreign ||

@@ -1,5 +1,15 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { check, index, integer, text, timestamp, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
+import {
+  bigint,
+  check,
+  index,
+  integer,
+  primaryKey,
+  text,
+  timestamp,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core'
 import { breakwater } from '../db/schema.ts'
 
 const at = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' })
@@ -20,6 +30,8 @@ export const users = breakwater.table(
      * commits while the statement that raises it is waiting, whose row that statement cannot see.
      */
     sessionGeneration: integer('session_generation').notNull().default(0),
+    /** What somebody may do, in the application's own words. None has a space. */
+    roles: text().array().notNull().default(sql`'{}'::text[]`),
     disabledAt: at('disabled_at'),
     createdAt: at('created_at').notNull().defaultNow(),
     updatedAt: at('updated_at').notNull().defaultNow(),
@@ -39,10 +51,19 @@ export const sessions = breakwater.table(
     userId: uuid('user_id')
       .notNull()
       .references(() => users.id, { onDelete: 'cascade' }),
-    /** SHA-256 of the cookie's secret half, base64url. */
+    /** SHA-256 of the secret half of the cookie or the refresh token, base64url. */
     secretHash: text('secret_hash').notNull(),
     /** The account's generation at sign-in. */
     generation: integer().notNull(),
+    /** How it travels: by cookie, or by a rotating refresh token and short access tokens. */
+    transport: text({ enum: ['cookie', 'token'] })
+      .notNull()
+      .default('cookie'),
+    /** How often the refresh token was rotated. */
+    refreshCounter: integer('refresh_counter').notNull().default(0),
+    refreshedAt: at('refreshed_at').notNull().defaultNow(),
+    /** How the person proved who they are, such as `{password,totp}`. */
+    methods: text().array().notNull().default(sql`'{password}'::text[]`),
     createdAt: at('created_at').notNull().defaultNow(),
     /** When the person last proved who they are. */
     authenticatedAt: at('authenticated_at').notNull().defaultNow(),
@@ -70,19 +91,73 @@ export const verificationTokens = breakwater.table(
     userId: uuid('user_id')
       .notNull()
       .references(() => users.id, { onDelete: 'cascade' }),
-    purpose: text({ enum: ['verify-mail', 'reset-password'] }).notNull(),
+    purpose: text({ enum: ['verify-mail', 'reset-password', 'change-mail', 'mail-changed'] }).notNull(),
     /** SHA-256 of the token's secret half, base64url. */
     secretHash: text('secret_hash').notNull(),
     /** The password chosen at this sign-up; it becomes the account's when this very token comes back. */
     passwordHash: text('password_hash'),
+    /** The address it goes to, where that is not the account's: the new one before a change, the old one after. */
+    email: text(),
     expiresAt: at('expires_at').notNull(),
     createdAt: at('created_at').notNull().defaultNow(),
   },
   (t) => [
     index('verification_tokens_user_id_idx').on(t.userId),
     index('verification_tokens_expires_at_idx').on(t.expiresAt),
-    check('verification_tokens_purpose_check', sql`${t.purpose} in ('verify-mail', 'reset-password')`),
+    check(
+      'verification_tokens_purpose_check',
+      sql`${t.purpose} in ('verify-mail', 'reset-password', 'change-mail', 'mail-changed')`,
+    ),
   ],
+)
+
+/** Authenticator apps (RFC 6238), one an account. */
+export const totpFactors = breakwater.table('totp_factors', {
+  userId: uuid('user_id')
+    .primaryKey()
+    .references(() => users.id, { onDelete: 'cascade' }),
+  /** The shared secret, encrypted under the newest of the application's secrets: `<key id>.<nonce>.<ciphertext>`. */
+  sealedSecret: text('sealed_secret').notNull(),
+  /** Null until a first code has proved that the app has the secret. */
+  confirmedAt: at('confirmed_at'),
+  /** The time step of the latest code used; none is taken at or before it. */
+  lastStep: bigint('last_step', { mode: 'number' }).notNull().default(0),
+  createdAt: at('created_at').notNull().defaultNow(),
+})
+
+/** Codes for the day the authenticator is lost. Single use: using one deletes its row. */
+export const recoveryCodes = breakwater.table(
+  'recovery_codes',
+  {
+    userId: uuid('user_id')
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    /** SHA-256, base64url: a code has 125 random bits. */
+    codeHash: text('code_hash').notNull(),
+    createdAt: at('created_at').notNull().defaultNow(),
+  },
+  (t) => [primaryKey({ columns: [t.userId, t.codeHash] })],
+)
+
+/** Keys by which programs act for a person, within scopes. */
+export const apiKeys = breakwater.table(
+  'api_keys',
+  {
+    id: uuid().primaryKey(),
+    userId: uuid('user_id')
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    name: text().notNull(),
+    /** SHA-256 of the key's secret half, base64url. */
+    secretHash: text('secret_hash').notNull(),
+    /** What the key may do. None has a space. */
+    scopes: text().array().notNull(),
+    expiresAt: at('expires_at').notNull(),
+    /** Written at most once an hour. */
+    lastUsedAt: at('last_used_at'),
+    createdAt: at('created_at').notNull().defaultNow(),
+  },
+  (t) => [index('api_keys_user_id_idx').on(t.userId), index('api_keys_expires_at_idx').on(t.expiresAt)],
 )
 
 /**

@@ -9,13 +9,39 @@ export interface CachedIdentity extends Identity {
   readonly issuedAt: number
 }
 
-const LABEL = 'breakwater/auth/session-cache/1'
+const LABEL = 'breakwater/auth/session-cache/2'
 const MAX_LENGTH = 2048
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 // The session's own token is part of what is signed: a cached identity is of no use without it, and one left
 // over from an earlier session does not fit the next.
 const signed = (token: string, payload: string) => `${LABEL}\n${token}\n${payload}`
+
+/** An identity and when the database was asked, as base64url. */
+export function writeIdentity({ user, session }: Identity, issuedAt: number): string {
+  const { id, createdAt, authenticatedAt, lastUsedAt, expiresAt, device, country, city } = session
+  return toBase64Url(
+    toBytes(
+      JSON.stringify([
+        issuedAt,
+        user.id,
+        user.email,
+        user.createdAt.getTime(),
+        user.roles,
+        id,
+        createdAt.getTime(),
+        authenticatedAt.getTime(),
+        lastUsedAt.getTime(),
+        expiresAt.getTime(),
+        device,
+        country,
+        city,
+        session.transport,
+        session.methods,
+      ]),
+    ),
+  )
+}
 
 /** Writes a cached identity, bound to the session cookie's value. */
 export async function sealIdentity(
@@ -24,31 +50,15 @@ export async function sealIdentity(
   identity: Identity,
   issuedAt: number,
 ): Promise<string> {
-  const { user, session } = identity
-  const payload = toBase64Url(
-    toBytes(
-      JSON.stringify([
-        issuedAt,
-        user.id,
-        user.email,
-        user.createdAt.getTime(),
-        session.id,
-        session.createdAt.getTime(),
-        session.authenticatedAt.getTime(),
-        session.lastUsedAt.getTime(),
-        session.expiresAt.getTime(),
-        session.device,
-        session.country,
-        session.city,
-      ]),
-    ),
-  )
+  const payload = writeIdentity(identity, issuedAt)
   return `${payload}.${toBase64Url(await hmac(secrets[0], signed(token, payload)))}`
 }
 
 const isTime = (value: unknown): value is number =>
   typeof value === 'number' && Number.isSafeInteger(Math.trunc(value)) && Math.abs(value) < 8.64e15
 const isNullableText = (value: unknown): value is string | null => value === null || typeof value === 'string'
+const isList = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((item) => typeof item === 'string')
 
 /** Reads the form of a cached identity. Nothing it says may be believed until {@link verifySeal} agrees. Never throws. */
 export function readIdentity(text: string | undefined): CachedIdentity | undefined {
@@ -61,16 +71,19 @@ export function readIdentity(text: string | undefined): CachedIdentity | undefin
   } catch {
     return undefined
   }
-  if (!Array.isArray(list) || list.length !== 12) return undefined
-  const [issuedAt, userId, email, joined, id, created, authenticated, used, expires, device, country, city] =
+  if (!Array.isArray(list) || list.length !== 15) return undefined
+  const [issuedAt, userId, email, joined, roles, id, created, authenticated, used, expires, ...rest] =
     list as readonly unknown[]
+  const [device, country, city, transport, methods] = rest
   if (!isUuid(userId) || !isUuid(id) || typeof email !== 'string') return undefined
   if (!isTime(issuedAt) || !isTime(joined) || !isTime(created) || !isTime(authenticated)) return undefined
   if (!isTime(used) || !isTime(expires)) return undefined
   if (!isNullableText(device) || !isNullableText(country) || !isNullableText(city)) return undefined
+  if (!isList(roles) || !isList(methods) || (transport !== 'cookie' && transport !== 'token'))
+    return undefined
   return {
     issuedAt,
-    user: { id: userId, email, createdAt: new Date(joined) },
+    user: { id: userId, email, createdAt: new Date(joined), roles },
     session: {
       id,
       userId,
@@ -81,6 +94,8 @@ export function readIdentity(text: string | undefined): CachedIdentity | undefin
       device,
       country,
       city,
+      transport,
+      methods,
     },
   }
 }

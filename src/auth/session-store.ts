@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { timingSafeEqual, toBytes } from '../core/index.ts'
+import type { Transport } from './credential.ts'
 import {
   type AuthDatabase,
   date,
@@ -11,6 +12,8 @@ import {
   recording,
   text,
   textOrNull,
+  words,
+  wordsOf,
 } from './database.ts'
 import { hashSecret, type Token } from './token.ts'
 import type { Visitor } from './visitor.ts'
@@ -21,6 +24,8 @@ export interface User {
   /** Normalised mail address. */
   readonly email: string
   readonly createdAt: Date
+  /** What they may do, in the application's own words; see `requireRole`. */
+  readonly roles: readonly string[]
 }
 
 /** A signed-in device. */
@@ -39,6 +44,10 @@ export interface Session {
   /** ISO 3166-1 alpha-2. */
   readonly country: string | null
   readonly city: string | null
+  /** How it travels. */
+  readonly transport: Transport
+  /** How the person proved who they are: `password`, `totp`, `recovery-code` (as `amr` in RFC 8176 does). */
+  readonly methods: readonly string[]
 }
 
 /** Who is asking. */
@@ -58,7 +67,8 @@ export interface SessionTimes {
 /** Columns of a session, for a select whose sessions are called `s`. */
 export const SESSION_COLUMNS: SQL = sql`s.id, s.user_id, ${epoch('s.created_at')} as created_at,
   ${epoch('s.authenticated_at')} as authenticated_at, ${epoch('s.last_used_at')} as last_used_at,
-  ${epoch('s.expires_at')} as expires_at, s.device, s.country, s.city`
+  ${epoch('s.expires_at')} as expires_at, s.device, s.country, s.city,
+  s.transport, ${words('s.methods')} as methods`
 
 /** Reads {@link SESSION_COLUMNS}. */
 export function sessionOf(row: Row): Session {
@@ -72,11 +82,26 @@ export function sessionOf(row: Row): Session {
     device: textOrNull(row, 'device'),
     country: textOrNull(row, 'country'),
     city: textOrNull(row, 'city'),
+    transport: text(row, 'transport') === 'token' ? 'token' : 'cookie',
+    methods: wordsOf(row, 'methods'),
+  }
+}
+
+/** Columns of the account a session is of, beside {@link SESSION_COLUMNS}, for a select whose accounts are `u`. */
+export const OWNER_COLUMNS: SQL = sql`u.email, ${epoch('u.created_at')} as user_created_at, ${words('u.roles')} as roles`
+
+/** Reads {@link OWNER_COLUMNS}. */
+export function ownerOf(row: Row): User {
+  return {
+    id: text(row, 'user_id'),
+    email: text(row, 'email'),
+    createdAt: date(row, 'user_created_at'),
+    roles: wordsOf(row, 'roles'),
   }
 }
 
 /** Live means: of the account's generation, neither idle for too long nor past its absolute end, and not disabled. */
-const live = (times: SessionTimes): SQL =>
+export const live = (times: SessionTimes): SQL =>
   sql`s.generation = u.session_generation and s.expires_at > now() and s.last_used_at > now() - ${interval(times.idle)} and u.disabled_at is null`
 
 /** What {@link findSession} finds. */
@@ -87,30 +112,47 @@ export interface FoundSession extends Identity {
   readonly passwordHash: string | null
 }
 
-/** Finds the live session of a token: one statement. */
+const LOOKUP: SQL = sql`select ${SESSION_COLUMNS}, ${OWNER_COLUMNS}, s.secret_hash, u.password_hash`
+
+const due = (times: SessionTimes): SQL =>
+  sql`s.last_used_at < now() - ${interval(times.touchEvery)} as due
+    from breakwater.sessions s join breakwater.users u on u.id = s.user_id`
+
+function found(row: Row): FoundSession {
+  return {
+    user: ownerOf(row),
+    session: sessionOf(row),
+    due: row['due'] === true,
+    passwordHash: textOrNull(row, 'password_hash'),
+  }
+}
+
+/** Finds the live session of a cookie: one statement. */
 export async function findSession(
   db: AuthDatabase,
   token: Token,
   times: SessionTimes,
 ): Promise<FoundSession | undefined> {
   const [row, hash] = await Promise.all([
-    one(
-      db,
-      sql`select ${SESSION_COLUMNS}, s.secret_hash, u.email, u.password_hash, ${epoch('u.created_at')} as user_created_at,
-          s.last_used_at < now() - ${interval(times.touchEvery)} as due
-        from breakwater.sessions s join breakwater.users u on u.id = s.user_id
-        where s.id = ${token.id}::uuid and ${live(times)}`,
-    ),
+    one(db, sql`${LOOKUP}, ${due(times)} where s.id = ${token.id}::uuid and ${live(times)}`),
     hashSecret(token.secret),
   ])
   if (row === undefined || !timingSafeEqual(toBytes(text(row, 'secret_hash')), toBytes(hash)))
     return undefined
-  return {
-    user: { id: text(row, 'user_id'), email: text(row, 'email'), createdAt: date(row, 'user_created_at') },
-    session: sessionOf(row),
-    due: row['due'] === true,
-    passwordHash: textOrNull(row, 'password_hash'),
-  }
+  return found(row)
+}
+
+/** Finds the live session that a genuine access token names: one statement. */
+export async function findTokenSession(
+  db: AuthDatabase,
+  id: string,
+  times: SessionTimes,
+): Promise<FoundSession | undefined> {
+  const row = await one(
+    db,
+    sql`${LOOKUP}, ${due(times)} where s.id = ${id}::uuid and s.transport = 'token' and ${live(times)}`,
+  )
+  return row && found(row)
 }
 
 /** Writes down that a session is in use. */

@@ -1,95 +1,77 @@
 import { sql } from 'drizzle-orm'
-import { isBreakwaterError, uuidv7 } from '../core/index.ts'
+import { isBreakwaterError } from '../core/index.ts'
+import { CHALLENGE_MS, sealChallenge } from './challenge.ts'
 import type { AuthConfig } from './config.ts'
+import type { Transport } from './credential.ts'
 import { asATry, credentialRequests } from './credentials.ts'
-import { date, epoch, interval, one, type Row, recording, text, textOrNull } from './database.ts'
+import { date, epoch, one, type Row, recording, text, textOrNull, words, wordsOf } from './database.ts'
 import { sealDevice } from './device-cookie.ts'
 import { invalidCredentials } from './errors.ts'
-import { markRevoked } from './revoking.ts'
-import { type Identity, SESSION_COLUMNS, sessionOf } from './session-store.ts'
-import { formatToken, hashSecret, randomSecret, type Token } from './token.ts'
+import { after, before } from './hooks.ts'
+import { notify } from './mailing.ts'
+import { openSession } from './session-open.ts'
+import type { Identity, User } from './session-store.ts'
+import type { Token } from './token.ts'
 import type { Visitor } from './visitor.ts'
 
 /** A sign-in that worked. */
 export interface SignedIn extends Identity {
-  /** The value of the session cookie. */
+  /** The value of the session cookie, or the refresh token. */
   readonly token: string
   /** The value of the device cookie, when the device has none for this account. */
   readonly device?: string
+}
+
+/** A right password where a second factor is due. */
+export interface SecondFactorDue {
+  readonly challenge: string
 }
 
 /** What somebody signs in with. */
 export interface SignInInput {
   readonly email: string
   readonly password: string
+  readonly transport: Transport
   /** The session cookie the request came with: that session is replaced. */
   readonly replaces?: Token | undefined
   /** The device cookie the request came with. */
   readonly device?: string | undefined
 }
 
-interface Account {
-  readonly id: string
-  readonly email: string
+/** Somebody's account, as far as signing in needs it. */
+export interface Account {
+  readonly user: User
   readonly passwordHash: string | null
-  readonly createdAt: Date
+  readonly generation: number
+  readonly secondFactor: boolean
+}
+
+/** Columns of an {@link Account}, for a select whose accounts are `u` and whose factors are `f`. */
+export const ACCOUNT_COLUMNS = sql`u.id, u.email, u.password_hash, ${epoch('u.created_at')} as created_at,
+  ${words('u.roles')} as roles, u.session_generation as generation, f.confirmed_at is not null as second_factor`
+
+/** Reads {@link ACCOUNT_COLUMNS}. */
+export function accountOf(row: Row): Account {
+  return {
+    user: {
+      id: text(row, 'id'),
+      email: text(row, 'email'),
+      createdAt: date(row, 'created_at'),
+      roles: wordsOf(row, 'roles'),
+    },
+    passwordHash: textOrNull(row, 'password_hash'),
+    generation: Number(row['generation']),
+    secondFactor: row['second_factor'] === true,
+  }
 }
 
 async function findAccount(config: AuthConfig, email: string): Promise<Account | undefined> {
   const row = await one(
     config.db,
-    sql`select id, email, password_hash, ${epoch('created_at')} as created_at from breakwater.users
-      where lower(email) = ${email}::text and disabled_at is null and email_verified_at is not null`,
+    sql`select ${ACCOUNT_COLUMNS} from breakwater.users u left join breakwater.totp_factors f on f.user_id = u.id
+      where lower(u.email) = ${email}::text and u.disabled_at is null and u.email_verified_at is not null`,
   )
-  if (row === undefined) return undefined
-  return {
-    id: text(row, 'id'),
-    email: text(row, 'email'),
-    passwordHash: textOrNull(row, 'password_hash'),
-    createdAt: date(row, 'created_at'),
-  }
-}
-
-/**
- * Makes the session, in one statement that holds the account's row: had the password been changed since it was
- * checked, there would be none. Also ends the session it replaces, whosever that is, and the least recently used
- * beyond the cap.
- */
-async function insertSession(
-  config: AuthConfig,
-  account: Account,
-  token: Token,
-  replaces: Token | undefined,
-  visitor: Visitor,
-): Promise<Row | undefined> {
-  const replaced = sql`${replaces?.id ?? null}::uuid`
-  const replacedHash = sql`${replaces === undefined ? null : await hashSecret(replaces.secret)}::text`
-  return one(
-    config.db,
-    sql`with u as (
-        select id, session_generation from breakwater.users
-        where id = ${account.id}::uuid and password_hash = ${account.passwordHash}::text
-          and disabled_at is null and email_verified_at is not null
-        for no key update
-      ), doomed as (
-        (select id from breakwater.sessions where user_id in (select id from u) and id is distinct from ${replaced}
-          order by last_used_at desc, id desc offset ${config.perUser - 1}::int)
-        union all
-        select id from breakwater.sessions
-        where id = ${replaced} and secret_hash = ${replacedHash} and exists (select from u)
-      ), gone as (
-        delete from breakwater.sessions s using doomed where s.id = doomed.id
-        returning s.user_id
-      ), s as (
-        insert into breakwater.sessions
-          (id, user_id, secret_hash, generation, expires_at, device, country, city)
-        select ${token.id}::uuid, id, ${await hashSecret(token.secret)}::text, session_generation,
-          now() + ${interval(config.times.absolute)},
-          ${visitor.device}::text, ${visitor.country}::text, ${visitor.city}::text
-        from u returning *
-      ), event as (${recording('signed-in', visitor, sql`user_id, id from s`)})
-      select ${SESSION_COLUMNS}, (select string_agg(distinct user_id::text, ',') from gone) as ended from s`,
-  )
+  return row && accountOf(row)
 }
 
 /** Raises an old hash to today's cost, now that the password is known. Leaves alone one that changed meanwhile. */
@@ -104,44 +86,81 @@ async function rehash(config: AuthConfig, account: Account, password: string): P
   }
   await config.db.execute(
     sql`update breakwater.users set password_hash = ${fresh}::text, updated_at = now()
-      where id = ${account.id}::uuid and password_hash = ${account.passwordHash}::text`,
+      where id = ${account.user.id}::uuid and password_hash = ${account.passwordHash}::text`,
   )
 }
 
-/**
- * Signs in. An unknown account costs the same work and gets the same answer as a wrong password.
- * @throws BreakwaterError `invalid-credentials`, `quota-exceeded`, `overloaded`
- */
-export async function signIn(config: AuthConfig, input: SignInInput, visitor: Visitor): Promise<SignedIn> {
-  const { requests, known } = await credentialRequests(config, input.email, input.device, visitor)
-  const signedIn = await asATry(config, requests, visitor, () => attempt(config, input, visitor))
-  return known ? signedIn : { ...signedIn, device: await sealDevice(config.secrets, input.email) }
+/** Writes down a failure, past the reply. */
+export function recordFailure(
+  config: AuthConfig,
+  event: 'sign-in-failed' | 'second-factor-failed' | 'password-right-factor-due',
+  visitor: Visitor,
+  userId: string | undefined,
+): void {
+  const who = sql`${userId ?? null}::uuid, null::uuid`
+  visitor.waitUntil(Promise.resolve(config.db.execute(recording(event, visitor, who))))
+  after(config, visitor, event, userId)
 }
 
-async function attempt(config: AuthConfig, input: SignInInput, visitor: Visitor): Promise<SignedIn> {
-  const { email, password, replaces } = input
+/** What follows on every sign-in: the owner hears of a device that is new (ASVS 6.3.5), and it is known from now on. */
+export async function welcome(
+  config: AuthConfig,
+  signedIn: SignedIn,
+  known: boolean,
+  visitor: Visitor,
+): Promise<SignedIn> {
+  const { user, session } = signedIn
+  after(config, visitor, 'signed-in', user.id, session.id)
+  if (known) return signedIn
+  notify(config, visitor, { kind: 'new-device', userId: user.id, noticeId: session.id })
+  return { ...signedIn, device: await sealDevice(config.secrets, user.email) }
+}
+
+/**
+ * Signs in, or, where a second factor is due, says so. An unknown account costs the same work and gets the same
+ * answer as a wrong password.
+ * @throws BreakwaterError `invalid-credentials`, `quota-exceeded`, `overloaded`
+ */
+export async function signIn(
+  config: AuthConfig,
+  input: SignInInput,
+  visitor: Visitor,
+): Promise<SignedIn | SecondFactorDue> {
+  const { requests, known } = await credentialRequests(config, input.email, input.device, visitor)
+  const answer = await asATry(config, requests, visitor, () => attempt(config, input, visitor))
+  return 'challenge' in answer ? answer : welcome(config, answer, known, visitor)
+}
+
+async function attempt(
+  config: AuthConfig,
+  input: SignInInput,
+  visitor: Visitor,
+): Promise<SignedIn | SecondFactorDue> {
+  const { email, password, replaces, transport } = input
   // Twice, because the stored hash may be replaced in between, by another sign-in that raised its cost.
   for (let round = 0; round < 2; round++) {
     const account = await findAccount(config, email)
     const verdict = await config.passwords.verify(account?.passwordHash ?? undefined, password)
     if (account === undefined || !verdict.ok) {
-      const who = sql`${account?.id ?? null}::uuid, null::uuid`
-      visitor.waitUntil(Promise.resolve(config.db.execute(recording('sign-in-failed', visitor, who))))
+      recordFailure(config, 'sign-in-failed', visitor, account?.user.id)
       throw invalidCredentials()
     }
-    const token = { id: uuidv7(), secret: randomSecret() }
-    const row = await insertSession(config, account, token, replaces, visitor)
-    if (row === undefined) continue
-
-    for (const userId of textOrNull(row, 'ended')?.split(',') ?? []) {
-      visitor.waitUntil(markRevoked(config, userId, visitor))
+    const { user, passwordHash, generation } = account
+    await before(config, { type: 'signed-in', userId: user.id, email })
+    if (account.secondFactor) {
+      recordFailure(config, 'password-right-factor-due', visitor, user.id)
+      const expiresAt = Date.now() + CHALLENGE_MS
+      const said = { userId: user.id, generation, transport, method: 'password', expiresAt }
+      return { challenge: await sealChallenge(config.secrets, said) }
     }
+    // Without a factor still: one may have been added since the account was read.
+    const where = sql`u.password_hash = ${passwordHash}::text
+      and not exists (select from breakwater.totp_factors f where f.user_id = u.id and f.confirmed_at is not null)`
+    const opening = { userId: user.id, transport, methods: ['password'], where, replaces }
+    const opened = await openSession(config, opening, visitor)
+    if (opened === undefined) continue
     if (verdict.rehash) visitor.waitUntil(rehash(config, account, password))
-    return {
-      user: { id: account.id, email: account.email, createdAt: account.createdAt },
-      session: sessionOf(row),
-      token: formatToken(token),
-    }
+    return { user, session: opened.session, token: opened.text }
   }
   throw invalidCredentials()
 }

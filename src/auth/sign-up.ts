@@ -3,25 +3,31 @@ import { type LimitRequest, uuidv7 } from '../core/index.ts'
 import type { AuthConfig } from './config.ts'
 import { interval, one, recording, text } from './database.ts'
 import { invalidToken, weakPassword } from './errors.ts'
+import { after, before } from './hooks.ts'
 import { isGenuineMailToken, mailTokenHash } from './mail-token.ts'
 import { TOKEN_MINUTES, withMail } from './mailing.ts'
 import { passwordFault } from './password-policy.ts'
 import { hashSecret, parseToken } from './token.ts'
 import type { Visitor } from './visitor.ts'
 
-/** Refuses a password by the policy. @throws BreakwaterError `weak-password` */
-export function requireGoodPassword(
+/**
+ * Refuses a password by the policy, and one that has leaked where that can be known.
+ * @throws BreakwaterError `weak-password`
+ */
+export async function requireGoodPassword(
   config: AuthConfig,
   password: string,
   email: string,
   pointer: string,
-): void {
+): Promise<void> {
   const fault = passwordFault(password, {
     email,
     words: config.app.words,
     minLength: config.minPasswordLength,
   })
   if (fault !== undefined) throw weakPassword(fault, pointer)
+  // Somebody else's outage must not keep people from choosing a password.
+  if (await config.breached?.(password).catch(() => false)) throw weakPassword('breached', pointer)
 }
 
 /**
@@ -37,11 +43,12 @@ export async function signUp(
   visitor: Visitor,
 ): Promise<void> {
   const { email, password } = input
-  requireGoodPassword(config, password, email, '/password')
   const requests: LimitRequest[] = [
     { policy: 'registration', key: `address:${visitor.address}` },
     { policy: 'message', key: `mail:${email}` },
   ]
+  await requireGoodPassword(config, password, email, '/password')
+  await before(config, { type: 'signed-up', email })
   await config.throttle.spend(requests)
   const passwordHash = await config.passwords.hash(password)
   const tokenId = uuidv7()
@@ -63,7 +70,10 @@ export async function signUp(
         ), event as (${recording('signed-up', visitor, sql`id, null::uuid from u where email_verified_at is null`)})
         select id, email_verified_at is not null as verified from u`,
     )
-    if (row?.['verified'] !== true) return { kind: 'verify-mail', tokenId }
+    if (row?.['verified'] !== true) {
+      after(config, visitor, 'signed-up', row && text(row, 'id'))
+      return { kind: 'verify-mail', tokenId }
+    }
     return { kind: 'account-exists', userId: text(row, 'id'), noticeId: tokenId }
   })
 }
@@ -72,7 +82,11 @@ export async function signUp(
  * Verifies a mail address by the token that was sent there. Single use.
  * @throws BreakwaterError `invalid-token`
  */
-export async function verifyMail(config: AuthConfig, tokenText: string, visitor: Visitor): Promise<void> {
+export async function verifyMail(
+  config: AuthConfig,
+  tokenText: string,
+  visitor: Visitor,
+): Promise<{ readonly email: string }> {
   const token = parseToken(tokenText)
   if (token === undefined || !(await isGenuineMailToken(config.secrets, 'verify-mail', token)))
     throw invalidToken()
@@ -91,9 +105,11 @@ export async function verifyMail(config: AuthConfig, tokenText: string, visitor:
           email_verified_at = coalesce(u.email_verified_at, now()),
           updated_at = now()
         from token where u.id = token.user_id and u.disabled_at is null
-        returning u.id
+        returning u.id, u.email
       ), event as (${recording('mail-verified', visitor, sql`id, null::uuid from u`)})
-      select id from u`,
+      select id, email from u`,
   )
   if (row === undefined) throw invalidToken()
+  after(config, visitor, 'mail-verified', text(row, 'id'))
+  return { email: text(row, 'email') }
 }

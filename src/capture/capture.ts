@@ -9,6 +9,7 @@ import {
   type Work,
 } from '../core/index.ts'
 import { redactText } from '../core/redact-text.ts'
+import { workSlot } from '../core/work.ts'
 import { parseDsn } from './dsn.ts'
 import { envelope, errorEvent, type Identity, type RawEvent, type Surroundings } from './event.ts'
 import { type Envelope, Outbox } from './outbox.ts'
@@ -80,7 +81,7 @@ const HANDLED: Record<FailureMechanism, string> = {
   other: 'generic',
 }
 
-const captures = new WeakMap<Work, WorkCapture>()
+const captures = workSlot<WorkCapture>('capture')
 
 /** What is captured of the current work. */
 export function currentCapture(): WorkCapture | undefined {

@@ -3,10 +3,10 @@ import type { SQLWrapper } from 'drizzle-orm/sql'
 import type { AnyDatabase } from './queryable.ts'
 
 /** Gives a value that a column really has, for the parameters of a declared query. */
-export type Pick = <T = string>(column: AnyPgColumn) => Promise<T>
+export type PickValue = <T = string>(column: AnyPgColumn) => Promise<T>
 
 /** A query as it is declared: itself, or a function that makes it, or runs it, on the database it is given. */
-export type CriticalSource = SQLWrapper | ((db: AnyDatabase, pick: Pick) => unknown)
+export type CriticalSource = SQLWrapper | ((db: AnyDatabase, pick: PickValue) => unknown)
 
 /** What {@link critical} keeps. */
 export interface CriticalQuery {
@@ -28,7 +28,7 @@ const declared = new Map<string, CriticalSource>()
  *
  * @example
  * ```ts
- * export const latestOrders = critical('orders.latest', (db: AnyDatabase, pick: Pick) =>
+ * export const latestOrders = critical('orders.latest', (db: AnyDatabase, pick: PickValue) =>
  *   pick(orders.customerId).then((id) => listOrders(db, id)))
  * ```
  */

@@ -3,7 +3,13 @@
  * without personal data, a span for every round trip.
  * @module
  */
-export { type CriticalQuery, type CriticalSource, critical, criticalQueries, type Pick } from './critical.ts'
+export {
+  type CriticalQuery,
+  type CriticalSource,
+  critical,
+  criticalQueries,
+  type PickValue,
+} from './critical.ts'
 export {
   createDatabase,
   Database,

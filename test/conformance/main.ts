@@ -10,6 +10,7 @@ export interface Suite {
 /** `npm run conformance -- NAME [--json]`: every requirement of a standard, as a row. */
 const suites: Readonly<Record<string, () => Promise<Suite>>> = {
   problems: () => import('./problems.ts'),
+  tus: () => import('./tus.ts'),
 }
 
 const { values, positionals } = parseArgs({

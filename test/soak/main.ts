@@ -10,6 +10,7 @@ export interface Soak {
 /** `npm run soak -- NAME [--count N] [--seed N]`. */
 const soaks: Readonly<Record<string, () => Promise<Soak>>> = {
   fuzz: () => import('./fuzz.ts'),
+  'db-plans': () => import('./db-plans.ts'),
 }
 
 const { values, positionals } = parseArgs({

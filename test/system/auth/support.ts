@@ -159,17 +159,21 @@ export async function createApplication(
     return token
   }
 
+  const devices = new Map<string, string>()
+
   /** A verified account. */
   async function register(email: string, password = PASSWORD): Promise<void> {
     const client = createClient()
     await client.post('/auth/sign-up', { email, password })
     const mail = (await runJobs()).find((m) => m.to === email)
     await client.post('/auth/verify-mail', { token: tokenIn(mail) })
+    devices.set(email, client.jar.get('__Host-device') ?? '')
   }
 
-  /** A client that has signed in. */
+  /** A client that has signed in, on the device that the account was verified on. */
   async function signedIn(email: string, password = PASSWORD): Promise<Client> {
     const client = createClient()
+    client.jar.set('__Host-device', devices.get(email) ?? '')
     const reply = await client.post('/auth/sign-in', { email, password })
     if (reply.status !== 200) throw new Error(`could not sign in: ${reply.status}`)
     return client

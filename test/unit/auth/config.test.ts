@@ -42,6 +42,10 @@ describe('wrong options are refused when the application is built', () => {
     ['an absolute end before the idle one', { sessions: { idle: '2 d', absolute: '1 d' } }],
     ['an endless session', { sessions: { absolute: '400 d' } }],
     ['no sessions', { sessions: { perUser: 0 } }],
+    ['a short pepper', { peppers: ['short'] }],
+    ['access tokens for a day', { tokens: { access: '24 h' } }],
+    ['an endless grace', { tokens: { grace: '1 h' } }],
+    ['another origin that is no web address', { tokens: { origins: ['app'] } }],
     ['a stale cache', { cache: { staleness: '5 m' } }],
   ])('%s', (_, wrong) => {
     expect(() => createAuth({ ...options, ...wrong })).toThrow(TypeError)
@@ -75,9 +79,12 @@ it('types who is asking, and never as any', () => {
     .route('/auth', authRoutes(auth))
   const client = hc<typeof app>('https://app.example')
   expectTypeOf(client.auth['sign-in'].$post).parameter(0).toEqualTypeOf<{
-    json: { email: string; password: string }
+    json: { email: string; password: string; transport?: 'cookie' | 'token' | undefined }
   }>()
-  type SignIn = Awaited<ReturnType<Awaited<ReturnType<(typeof client.auth)['sign-in']['$post']>>['json']>>
+  type Reply = Awaited<ReturnType<(typeof client.auth)['sign-in']['$post']>>
+  type SignIn = Awaited<ReturnType<Extract<Reply, { status: 200 }>['json']>>
+  type Second = Awaited<ReturnType<Extract<Reply, { status: 202 }>['json']>>
+  expectTypeOf<Second['status']>().toEqualTypeOf<'mfa-required'>()
   expectTypeOf<SignIn>().not.toBeAny()
   expectTypeOf<SignIn['user']['email']>().toEqualTypeOf<string>()
   expectTypeOf(client.auth.sessions[':id'].$delete).parameter(0).toEqualTypeOf<{ param: { id: string } }>()
@@ -108,6 +115,7 @@ it('writes mails in which nothing that comes from outside is markup', () => {
       origin: 'https://a.example',
       link: 'https://a.example/#x"y',
       minutes: 30,
+      device: '<b>x',
     })
     expect(mail.html).not.toContain('<b>')
     expect(mail.html).toContain(escapeHtml('<b>&"Acme'))

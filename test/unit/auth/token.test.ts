@@ -92,7 +92,7 @@ it('calls no invented token genuine', async () => {
 
 const now = new Date(1_790_000_000_123)
 const identity: Identity = {
-  user: { id: uuidv7(), email: 'ann@example.com', createdAt: now },
+  user: { id: uuidv7(), email: 'ann@example.com', createdAt: now, roles: ['admin'] },
   session: {
     id: uuidv7(),
     userId: '',
@@ -103,6 +103,8 @@ const identity: Identity = {
     device: 'Firefox on Windows',
     country: null,
     city: 'Zürich',
+    transport: 'cookie',
+    methods: ['password', 'totp'],
   },
 }
 const sameIdentity: Identity = { ...identity, session: { ...identity.session, userId: identity.user.id } }

@@ -56,8 +56,12 @@ function oneAccount(passwordHash: string): AuthDatabase & { readonly seen: strin
     async execute(query) {
       const { sql: text, params } = new PgDialect().sqlToQuery(query)
       seen.push(text)
-      if (text.includes('select id, email, password_hash')) {
-        return { rows: [{ id, email: 'ann@example.com', password_hash: passwordHash, created_at: now }] }
+      if (text.includes('select u.id, u.email, u.password_hash')) {
+        return {
+          rows: [
+            { id, email: 'ann@example.com', password_hash: passwordHash, created_at: now, roles: 'admin' },
+          ],
+        }
       }
       if (text.includes('insert into breakwater.sessions')) {
         const position = /select \$(\d+)::uuid, id, \$\d+::text, session_generation/.exec(text)?.[1]
@@ -70,7 +74,9 @@ function oneAccount(passwordHash: string): AuthDatabase & { readonly seen: strin
               authenticated_at: now,
               last_used_at: now,
               expires_at: now + 86_400_000,
-              ended: 0,
+              transport: 'cookie',
+              methods: 'password',
+              ended: null,
             },
           ],
         }
