@@ -21,7 +21,7 @@ export interface GuardOptions {
 export function guard(options: GuardOptions): MiddlewareHandler<AuthEnv & RateLimitEnv> {
   const { limits, auth } = options
   const identify = session(auth)
-  return async function guard(c, next) {
+  return limits.within(async function guard(c, next) {
     limits.start(c)
     // Started, not awaited: a failure is the session middleware's to meet, if the limits let it get there.
     auth.identify(c).catch(() => {})
@@ -29,5 +29,5 @@ export function guard(options: GuardOptions): MiddlewareHandler<AuthEnv & RateLi
     return limits(c as unknown as Context<RateLimitEnv>, async () => {
       await identify(c as unknown as Context<AuthEnv>, next)
     })
-  }
+  })
 }

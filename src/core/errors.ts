@@ -29,6 +29,7 @@ export type ErrorCode =
   // How much
   | 'quota-exceeded'
   | 'abnormal-usage-detected'
+  | 'challenge-required'
   | 'overloaded'
   // What we stand on
   | 'dependency-unavailable'

@@ -5,7 +5,7 @@ import type { Charge, Outcome } from './stores/store.ts'
  * change here is a change there.
  */
 
-/** A key's state: seven integers, in the order in which a store writes them. */
+/** A key's state: seven integers, in the order in which a store writes them, and the leases behind them. */
 export interface State {
   /** Start of the window (ms), or for a token bucket the time (µs) at which it is full again. */
   at: number
@@ -21,11 +21,13 @@ export interface State {
   until: number
   /** Where decay is counted from (ms). */
   since: number
+  /** Slots in use (concurrency only): each lease's number and its end (ms). Replaced, never changed in place. */
+  leases: readonly (readonly [id: number, until: number])[]
 }
 
 /** The state of a key never seen. */
 export function fresh(): State {
-  return { at: 0, spent: 0, before: 0, violations: 0, strikes: 0, until: 0, since: 0 }
+  return { at: 0, spent: 0, before: 0, violations: 0, strikes: 0, until: 0, since: 0, leases: [] }
 }
 
 interface Reading {
@@ -86,9 +88,18 @@ function readBucket(s: State, charge: Charge, us: number): Reading {
   }
 }
 
+/** When to ask again for a slot. Nobody knows when one comes free; to wait for the leases' ends would be too long. */
+const SLOT_WAIT = 1000
+
+function readSlots(s: State, charge: Charge, now: number): Reading {
+  s.leases = s.leases.filter(([, until]) => until > now)
+  return { free: Math.max(0, charge.quota - s.leases.length), reset: 0, wait: () => SLOT_WAIT }
+}
+
 function read(s: State, charge: Charge, us: number): Reading {
   if (charge.policy.algorithm === 'token-bucket') return readBucket(s, charge, us)
   const now = Math.floor(us / 1000)
+  if (charge.policy.algorithm === 'concurrency') return readSlots(s, charge, now)
   return charge.policy.algorithm === 'fixed-window' ? readFixed(s, charge, now) : readSliding(s, charge, now)
 }
 
@@ -135,7 +146,10 @@ export function propose(s: State, charge: Charge, us: number, note: boolean): Pr
   if (blocked > 0) return said(false, 0, blocked, blocked, true)
   if (cost <= free) return said(true, free, reset, 0)
   const retry = wait(cost)
-  if (!note || policy.penaltyAfter === 0) return said(false, free, retry, free < 1 ? wait(1) : 0)
+  if (!note || policy.penaltyAfter === 0) {
+    // A slot may come free at any moment, so nothing is known of the time until then.
+    return said(false, free, retry, free < 1 && policy.algorithm !== 'concurrency' ? wait(1) : 0)
+  }
   s.violations += 1
   s.since = now
   if (s.violations < policy.penaltyAfter) return said(false, free, retry, 0, false, true)
@@ -147,23 +161,36 @@ export function propose(s: State, charge: Charge, us: number, note: boolean): Pr
 }
 
 /** Adds a charge to a state that {@link propose} has brought up to date; a negative cost gives back. */
-export function charge(s: State, { policy, quota }: Charge, cost: number, us: number): void {
+export function charge(s: State, { policy, quota, lease = 0 }: Charge, cost: number, us: number): void {
   if (policy.algorithm === 'token-bucket') {
     const amount = Math.floor((Math.abs(cost) * policy.window * 1000) / quota)
     s.at = Math.max(us, cost < 0 ? s.at - amount : s.at + amount)
-  } else {
+  } else if (policy.algorithm !== 'concurrency') {
     s.spent = Math.max(0, s.spent + cost)
+  } else if (cost < 0) {
+    s.leases = s.leases.filter(([id]) => id !== lease)
+  } else {
+    const taken = [lease, Math.floor(us / 1000) + policy.window] as const
+    s.leases = [...s.leases, ...new Array<typeof taken>(cost).fill(taken)]
   }
+}
+
+/** Blocks a key by hand for so many milliseconds; 0 ends its block and forgives what led to it. */
+export function block(s: State, ms: number, us: number): void {
+  s.until = Math.floor(us / 1000) + ms
+  if (ms > 0) return
+  s.strikes = 0
+  s.violations = 0
 }
 
 /** Milliseconds for which a state means anything. Never zero. */
 export function lifetime(s: State, { policy }: Charge, us: number): number {
   const now = Math.floor(us / 1000)
   const { algorithm, window, penaltyDecay } = policy
-  let end =
-    algorithm === 'token-bucket'
-      ? Math.ceil(s.at / 1000)
-      : s.at + (algorithm === 'fixed-window' ? 1 : 2) * window
+  let end = s.until
+  if (algorithm === 'token-bucket') end = Math.max(end, Math.ceil(s.at / 1000))
+  else if (algorithm === 'concurrency') for (const [, until] of s.leases) end = Math.max(end, until)
+  else end = Math.max(end, s.at + (algorithm === 'fixed-window' ? 1 : 2) * window)
   if (s.strikes > 0) end = Math.max(end, Math.max(s.until, s.since) + penaltyDecay * s.strikes)
   else if (s.violations > 0) end = Math.max(end, s.since + penaltyDecay)
   return Math.max(1, end - now)

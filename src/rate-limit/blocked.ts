@@ -5,9 +5,12 @@ export interface Block {
   readonly penalized: boolean
 }
 
+/** A block that is lifted by hand in one isolate is asked for again by the others after this long. */
+const TRUSTED = 60_000
+
 /** Blocked keys known to the isolate: bounded, so that an attacker with many addresses cannot fill its memory. */
 export class BlockedKeys {
-  readonly #blocks = new Map<string, Block>()
+  readonly #blocks = new Map<string, Block & { readonly trusted: number }>()
   readonly #max: number
 
   constructor(max: number) {
@@ -16,18 +19,20 @@ export class BlockedKeys {
 
   get(key: string, now: number): Block | undefined {
     const block = this.#blocks.get(key)
-    if (block === undefined || block.until > now) return block
+    // A clock that was set back does not make a block longer than it was.
+    if (block === undefined || (now < block.trusted && block.trusted - now <= TRUSTED)) return block
     this.#blocks.delete(key)
     return undefined
   }
 
-  set(key: string, block: Block): void {
+  set(key: string, block: Block, now: number): void {
+    if (this.#max === 0) return
     this.#blocks.delete(key)
     if (this.#blocks.size >= this.#max) {
       const oldest = this.#blocks.keys().next()
       if (oldest.done !== true) this.#blocks.delete(oldest.value)
     }
-    this.#blocks.set(key, block)
+    this.#blocks.set(key, { ...block, trusted: Math.min(block.until, now + TRUSTED) })
   }
 
   delete(key: string): void {

@@ -1,6 +1,6 @@
 import { BreakwaterError } from '../core/index.ts'
+import type { Decision } from './decision.ts'
 import { rateLimitFields } from './fields.ts'
-import type { Decision } from './limiter.ts'
 
 /**
  * The error that says a decision's no: 429 `quota-exceeded`, or `abnormal-usage-detected` for a key under a

@@ -1,9 +1,10 @@
-import type { Decision, PolicyOutcome } from './limiter.ts'
+import type { Decision, PolicyOutcome } from './decision.ts'
+import { policyField } from './policy.ts'
 
 function policyMember({ policy, quota }: PolicyOutcome): string {
   return quota === policy.quota
     ? policy.field
-    : `"${policy.name}";q=${quota};w=${Math.ceil(policy.window / 1000)}`
+    : policyField(policy.name, policy.algorithm, quota, policy.window)
 }
 
 /**
@@ -31,7 +32,9 @@ export function rateLimitFields(decisions: readonly Decision[]): Record<string, 
     members.push(policyMember(outcome))
     if (refused && outcome.allowed) continue
     // Whoever was refused an expensive request may still have units for a cheap one, so `r` can be positive.
-    states.push(`"${outcome.policy.name}";r=${outcome.remaining};t=${outcome.reset}`)
+    // A slot that is free has no time at which it comes free.
+    const time = outcome.reset > 0 || outcome.policy.algorithm !== 'concurrency' ? `;t=${outcome.reset}` : ''
+    states.push(`"${outcome.policy.name}";r=${outcome.remaining}${time}`)
   }
   const fields: Record<string, string> = {}
   if (members.length > 0) fields['RateLimit-Policy'] = members.join(', ')

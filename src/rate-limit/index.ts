@@ -2,28 +2,14 @@
  * Rate limits: named policies, decided together in one round trip, in Redis or in memory.
  * @module
  */
+export type { Access, Challenge } from './access.ts'
 export { addressNetwork, byAddress } from './address.ts'
+export type { Decision, PolicyOutcome, RateLimitRequest } from './decision.ts'
 export { refusal } from './errors.ts'
 export { rateLimitFields } from './fields.ts'
-export {
-  createLimiter,
-  type Decision,
-  type LimiterOptions,
-  type PolicyOutcome,
-  type RateLimiter,
-  type RateLimitRequest,
-} from './limiter.ts'
-export {
-  deferLimit,
-  type LimitOptions,
-  limit,
-  type RateLimit,
-  type RateLimitEnv,
-  type RateLimitOptions,
-  type RequestLimits,
-  type RouteLimitOptions,
-  rateLimit,
-} from './middleware.ts'
+export { type Hold, hold } from './hold.ts'
+export { createLimiter, type LimiterOptions, type RateLimiter } from './limiter.ts'
+export { type RateLimit, type RateLimitEnv, type RateLimitOptions, rateLimit } from './middleware.ts'
 export type {
   Algorithm,
   CompiledPolicy,
@@ -34,6 +20,8 @@ export type {
   StoreFailure,
 } from './policy.ts'
 export { type PresetName, presets } from './presets.ts'
+export type { RequestLimits } from './request-limits.ts'
+export { deferLimit, type LimitOptions, limit, type RouteLimitOptions } from './route-limit.ts'
 export { type MemoryOptions, memory } from './stores/memory.ts'
-export type { Charge, Outcome, RateLimitStore } from './stores/store.ts'
+export type { Charge, Outcome, RateLimitStore, Rule } from './stores/store.ts'
 export { type UpstashClient, upstash } from './stores/upstash.ts'

@@ -1,5 +1,6 @@
 import type { Work } from '../core/index.ts'
-import type { Decision, RateLimiter, RateLimitRequest } from './limiter.ts'
+import type { Decision, RateLimitRequest } from './decision.ts'
+import type { RateLimiter } from './limiter.ts'
 
 /** Charges that wait. */
 export interface Waiting {

@@ -1,23 +1,16 @@
-import { createHash, createHmac } from 'node:crypto'
-import {
-  BreakwaterError,
-  currentWork,
-  type LimitDecision,
-  type Limiter,
-  type LimitRequest,
-} from '../core/index.ts'
+import { currentWork, type Duration, type Limiter, milliseconds } from '../core/index.ts'
 import { BlockedKeys } from './blocked.ts'
+import { charging } from './charges.ts'
 import { Breaker, within } from './deadline.ts'
+import { type Decision, decisionOf, type FullCharge, type RateLimitRequest } from './decision.ts'
 import { joined } from './joined.ts'
-import { type CompiledPolicy, compilePolicy, type Policies, units } from './policy.ts'
-import { presets } from './presets.ts'
-import { remembered } from './remembered.ts'
+import type { CompiledPolicy, Policies } from './policy.ts'
 import { memory } from './stores/memory.ts'
-import type { Charge, Outcome, RateLimitStore } from './stores/store.ts'
+import type { Outcome, RateLimitStore } from './stores/store.ts'
 
 /** Options of {@link createLimiter}. */
 export interface LimiterOptions {
-  /** Where the counts live: `upstash(redis)` or `memory()`. */
+  /** Where the counts live: `upstash(redis)`, `memory()`, or one of `breakwater/rate-limit/cloudflare`. */
   readonly store: RateLimitStore
   /** Policies beside, or instead of, the {@link presets}. */
   readonly policies?: Policies
@@ -32,165 +25,72 @@ export interface LimiterOptions {
   readonly secret?: string
   /** Blocked keys that the isolate remembers, to refuse them without a round trip. Default 5,000; 0: none. */
   readonly maxBlocked?: number
-  /** Told when the store fails or is too slow, at most once a second. For logs and alerts. */
-  readonly onStoreFailure?: (error: unknown) => void
-}
-
-/** One thing to ask. */
-export interface RateLimitRequest extends LimitRequest {
-  /** Units per window for this request instead of the policy's own, for example by the caller's plan. */
-  readonly quota?: number
-}
-
-/** What one policy said. */
-export interface PolicyOutcome {
-  readonly policy: CompiledPolicy
-  readonly quota: number
-  readonly allowed: boolean
-  /** Units left. */
-  readonly remaining: number
-  /** Seconds until the quota is whole again, or, after a refusal, until a retry can succeed. */
-  readonly reset: number
-  /** Seconds until a retry of the same cost can succeed; 0 when allowed. */
-  readonly retryAfter: number
-  /** Whether the key is under a penalty. */
-  readonly penalized: boolean
-}
-
-/** What the limiter decided, with each policy's own word. */
-export interface Decision extends LimitDecision {
   /**
-   * One for each request, in order. Policies that nobody counted (open in an outage) are not among them; a
-   * refusal known without asking lists only the policies that refuse.
+   * The share of each quota that one isolate may give out by itself while the store is out (`local` policies): more
+   * than one isolate serves at any time. Above 0, at most 1. Default 0.5.
    */
-  readonly outcomes: readonly PolicyOutcome[]
-  /** Shadow policies that would have refused. */
-  readonly shadowed: readonly string[]
-  /** Who decided: the store, this isolate's memory of blocked keys, or each policy's word for an outage. */
-  readonly by: 'store' | 'isolate' | 'outage'
-  /** Refused only because the store is out and a policy is `closed` then. */
-  readonly unavailable: boolean
+  readonly localShare?: number
+  /**
+   * Told when the store fails or is too slow: once an outage, not once a request, and not more than once a minute
+   * when it comes and goes. For logs and alerts.
+   */
+  readonly onStoreFailure?: (error: unknown) => void
+  /** Told of each decision by which a policy refused, or would have refused were it no shadow. For metrics. */
+  readonly onViolation?: (decision: Decision) => void
 }
 
 /** A limiter with more to say than core's {@link Limiter} asks for. */
 export interface RateLimiter extends Limiter {
   check(requests: readonly RateLimitRequest[]): Promise<Decision>
-  /** What {@link check} would say, charging nothing. Fails when the store does. */
+  /** What {@link check} would say, charging nothing: for inspection. Fails when the store does. */
   peek(requests: readonly RateLimitRequest[]): Promise<Decision>
   /** Gives back what a check took. Never fails: what the store does not hear of stays spent. */
   refund(requests: readonly RateLimitRequest[]): Promise<void>
   /** Forgets keys, penalties too: for support, after the right person was locked out. */
   reset(requests: readonly RateLimitRequest[]): Promise<void>
+  /**
+   * Blocks keys by hand: they are refused as abnormal usage until it ends. Here at once, in other isolates when
+   * they next ask the store. Fails when the store does.
+   */
+  block(requests: readonly RateLimitRequest[], duration: Duration): Promise<void>
+  /** Ends blocks and forgives what led to them; quotas stay spent. Known to every isolate within a minute. */
+  unblock(requests: readonly RateLimitRequest[]): Promise<void>
   /** What the isolate knows by itself, asking and charging nobody: a refusal, or an allowance without outcomes. */
   known(requests: readonly RateLimitRequest[]): Decision
   /** A policy by name. @throws BreakwaterError `misconfigured` when there is none. */
   policy(name: string): CompiledPolicy
 }
 
-const seconds = (ms: number) => Math.ceil(ms / 1000)
+const QUIET = 60_000
 
 /**
  * Makes a limiter. Stateless but for what an isolate may forget, so it may live at module scope.
  * @throws TypeError when a policy is wrong.
  */
 export function createLimiter(options: LimiterOptions): RateLimiter {
-  const { store, timeout = 150, prefix = 'bw:rl', secret, maxBlocked = 5000 } = options
+  const { store, timeout = 150, prefix = 'bw:rl', secret, maxBlocked = 5000, localShare = 0.5 } = options
   if (!(timeout > 0)) throw new TypeError('Rate limiter: timeout must be positive')
+  if (!(localShare > 0 && localShare <= 1))
+    throw new TypeError('Rate limiter: localShare must be above 0, up to 1')
   if (secret === '') throw new TypeError('Rate limiter: secret is empty')
-  const policies = new Map<string, CompiledPolicy>()
-  const bases = new Map<CompiledPolicy, string>()
-  for (const [name, policy] of Object.entries({ ...presets, ...options.policies })) {
-    const compiled = compilePolicy(name, policy)
-    policies.set(name, compiled)
-    // The 1 is the version of the state's form. Another algorithm or window reads the same numbers otherwise.
-    bases.set(compiled, `${prefix}:1:${name}:${compiled.algorithm[0]}${compiled.window}:`)
-  }
+  const { policy, charges } = charging(options.policies, prefix, secret)
   const local = memory()
-  const blocked = new BlockedKeys(Math.max(1, maxBlocked))
+  const blocked = new BlockedKeys(maxBlocked)
   const breaker = new Breaker()
-  let told = 0
+  /** When an outage was last told of, and whether there is one. */
+  let told = -Infinity
+  let out = false
 
-  // 128 bits: no two keys meet, and the name in the store stays short.
-  const hash = remembered((key: string) =>
-    (secret === undefined ? createHash('sha256') : createHmac('sha256', secret))
-      .update(key)
-      .digest('base64url')
-      .slice(0, 22),
-  )
-
-  function policy(name: string): CompiledPolicy {
-    const found = policies.get(name)
-    if (found) return found
-    throw new BreakwaterError('misconfigured', {
-      status: 500,
-      cause: new TypeError(`There is no rate limit policy "${name}"`),
-    })
-  }
-
-  function charges(requests: readonly RateLimitRequest[]): Charge[] {
-    const out = new Map<string, Charge>()
-    let last: { key: string; hashed: string } | undefined
-    for (const request of requests) {
-      const found = policy(request.policy)
-      const cost = request.cost ?? found.cost
-      const quota = request.quota ?? found.quota
-      units('Rate limit cost', cost)
-      units('Rate limit quota', quota)
-      // Usually the same address goes to every policy of a request: hash it once.
-      if (last?.key !== request.key) last = { key: request.key, hashed: hash(request.key) }
-      const key = bases.get(found) + last.hashed
-      const earlier = out.get(key)
-      // Asked twice for the same key, the store would see neither charge of the other.
-      out.set(key, {
-        policy: found,
-        key,
-        cost: cost + (earlier?.cost ?? 0),
-        quota,
-        burst:
-          request.quota === undefined
-            ? found.burst
-            : Math.max(1, Math.round((found.burst * quota) / found.quota)),
-      })
-    }
-    return [...out.values()]
-  }
-
-  function decision(list: readonly Charge[], outcomes: readonly Outcome[], by: Decision['by']): Decision {
-    const violated: string[] = []
-    const shadowed: string[] = []
-    let retry = 0
-    const said = list.map((charge, i): PolicyOutcome => {
-      const outcome = outcomes[i] as Outcome
-      const name = charge.policy.name
-      if (!outcome.allowed) {
-        const names = charge.policy.shadow ? shadowed : violated
-        if (!names.includes(name)) names.push(name)
-        if (!charge.policy.shadow) retry = Math.max(retry, outcome.retry, 1)
-      }
-      return {
-        policy: charge.policy,
-        quota: charge.quota,
-        allowed: outcome.allowed,
-        remaining: outcome.remaining,
-        reset: seconds(outcome.reset),
-        retryAfter: seconds(outcome.retry),
-        penalized: outcome.penalized,
-      }
-    })
-    return {
-      allowed: violated.length === 0,
-      retryAfter: seconds(retry),
-      violated,
-      outcomes: said,
-      shadowed,
-      by,
-      unavailable: false,
-    }
+  /** An observer that fails must not turn a refusal, or an outage of the store, into one of the site. */
+  function tell<T>(observer: ((about: T) => void) | undefined, about: T): void {
+    try {
+      observer?.(about)
+    } catch {}
   }
 
   /** What the isolate knows by itself: keys that cannot succeed yet. */
-  function refusedHere(list: readonly Charge[], now: number): Decision | undefined {
-    const refusing: Charge[] = []
+  function refusedHere(list: readonly FullCharge[], now: number): Decision | undefined {
+    const refusing: FullCharge[] = []
     const outcomes: Outcome[] = []
     for (const charge of list) {
       const block = charge.policy.shadow ? undefined : blocked.get(charge.key, now)
@@ -206,41 +106,37 @@ export function createLimiter(options: LimiterOptions): RateLimiter {
         penalized: block.penalized,
       })
     }
-    return refusing.length === 0 ? undefined : decision(refusing, outcomes, 'isolate')
+    return refusing.length === 0 ? undefined : decisionOf(refusing, outcomes, 'isolate')
   }
 
   /** Each policy's word for an outage. */
-  async function inOutage(list: readonly Charge[]): Promise<Decision> {
+  async function inOutage(list: readonly FullCharge[]): Promise<Decision> {
     const closed = list.filter(({ policy }) => policy.onStoreFailure === 'closed' && !policy.shadow)
     if (closed.length > 0) {
       const violated = [...new Set(closed.map(({ policy }) => policy.name))]
-      return {
-        allowed: false,
-        retryAfter: 1,
-        violated,
-        outcomes: [],
-        shadowed: [],
-        by: 'outage',
-        unavailable: true,
-      }
+      return { ...decisionOf([], [], 'outage'), allowed: false, retryAfter: 1, violated, unavailable: true }
     }
-    const counted = list.filter(({ policy }) => policy.onStoreFailure === 'local')
-    return decision(counted, await local.take(counted), 'outage')
+    const counted = list
+      .filter(({ policy }) => policy.onStoreFailure === 'local')
+      .map((charge) => ({
+        ...charge,
+        quota: Math.max(charge.cost, Math.ceil(charge.quota * localShare)),
+        burst: Math.max(charge.cost, Math.ceil(charge.burst * localShare)),
+      }))
+    return decisionOf(counted, await local.take(counted), 'outage')
   }
 
   function fail(error: unknown, now: number): void {
     breaker.failed(now)
-    if (now - told < 1000) return
+    if (out) return
+    out = true
+    if (now - told < QUIET) return
     told = now
-    try {
-      options.onStoreFailure?.(error)
-    } catch {
-      // A broken observer must not turn an outage of the store into one of the site.
-    }
+    tell(options.onStoreFailure, error)
   }
 
-  async function take(list: readonly Charge[]): Promise<Decision> {
-    if (list.length === 0) return decision([], [], 'store')
+  async function decide(list: readonly FullCharge[]): Promise<Decision> {
+    if (list.length === 0) return decisionOf([], [], 'store')
     const now = Date.now()
     const known = refusedHere(list, now)
     if (known) return known
@@ -249,17 +145,29 @@ export function createLimiter(options: LimiterOptions): RateLimiter {
     try {
       outcomes = await within(store.take(list), timeout)
       breaker.succeeded()
+      out = false
     } catch (error) {
       fail(error, Date.now())
       return inOutage(list)
     }
-    if (maxBlocked > 0) {
-      const then = Date.now()
-      outcomes.forEach(({ block, penalized }, i) => {
-        if (block > 0) blocked.set((list[i] as Charge).key, { until: then + block, penalized })
-      })
-    }
-    return decision(list, outcomes, 'store')
+    const then = Date.now()
+    outcomes.forEach(({ block, penalized }, i) => {
+      if (block > 0) blocked.set((list[i] as FullCharge).key, { until: then + block, penalized }, then)
+    })
+    return decisionOf(list, outcomes, 'store')
+  }
+
+  async function take(list: readonly FullCharge[]): Promise<Decision> {
+    const decision = await decide(list)
+    if (decision.violated.length + decision.shadowed.length > 0) tell(options.onViolation, decision)
+    return decision
+  }
+
+  /** Charges whose keys the isolate no longer takes for blocked. */
+  function forget(requests: readonly RateLimitRequest[]): FullCharge[] {
+    const list = charges(requests)
+    for (const { key } of list) blocked.delete(key)
+    return list
   }
 
   const limiter: RateLimiter = {
@@ -273,23 +181,34 @@ export function createLimiter(options: LimiterOptions): RateLimiter {
       return decided
     },
     known(requests) {
-      return refusedHere(charges(requests), Date.now()) ?? decision([], [], 'isolate')
+      return refusedHere(charges(requests), Date.now()) ?? decisionOf([], [], 'isolate')
     },
     async peek(requests) {
       const list = charges(requests)
-      return decision(list, await within(store.peek(list), timeout), 'store')
+      return decisionOf(list, await within(store.peek(list), timeout), 'store')
     },
     async refund(requests) {
-      const list = charges(requests)
-      for (const { key } of list) blocked.delete(key)
+      const list = forget(requests)
       // Whoever gives back has done what was asked of him: a store that is out must not undo that.
       await local.refund(list)
       await within(store.refund(list), timeout).catch((error) => fail(error, Date.now()))
     },
     async reset(requests) {
-      const list = charges(requests)
-      for (const { key } of list) blocked.delete(key)
+      const list = forget(requests)
       await Promise.all([local.reset(list), store.reset(list)])
+    },
+    async block(requests, duration) {
+      const list = charges(requests)
+      const ms = milliseconds(duration)
+      if (!(Number.isSafeInteger(ms) && ms > 0))
+        throw new TypeError('Rate limiter: a block lasts some milliseconds')
+      const now = Date.now()
+      for (const { key } of list) blocked.set(key, { until: now + ms, penalized: true }, now)
+      await Promise.all([local.block(list, ms), store.block(list, ms)])
+    },
+    async unblock(requests) {
+      const list = forget(requests)
+      await Promise.all([local.block(list, 0), store.block(list, 0)])
     },
   }
   return limiter

@@ -10,8 +10,11 @@ import { type Duration, milliseconds } from '../core/index.ts'
  *   No burst at the seam; an approximation that assumes the previous window's requests were evenly spread.
  * - `token-bucket`: `quota` tokens per `window` trickle in, at most `burst` are held (GCRA inside, exact to a
  *   microsecond). For steady senders that are allowed a burst.
+ * - `concurrency`: at most `quota` in flight at once. Whoever is done gives the slot back (`limit()` does so when the
+ *   reply has been sent); what an isolate that died still held comes free after `window`, so make that longer than the
+ *   longest request.
  */
-export type Algorithm = 'fixed-window' | 'sliding-window' | 'token-bucket'
+export type Algorithm = 'fixed-window' | 'sliding-window' | 'token-bucket' | 'concurrency'
 
 /**
  * What a policy says when its store is slow or out.
@@ -40,7 +43,10 @@ export type KeyOf = (c: Context) => string | undefined | Promise<string | undefi
 export interface Policy {
   /** Units a key may spend per window. A positive integer. */
   readonly quota: number
-  /** Length of the window; at least a second, since `RateLimit-Policy` speaks of seconds. */
+  /**
+   * Length of the window; at least a second, since `RateLimit-Policy` speaks of seconds. For `concurrency`, how long a
+   * slot is held at most.
+   */
   readonly window: Duration
   /** Default `sliding-window`. */
   readonly algorithm?: Algorithm
@@ -80,8 +86,13 @@ export interface CompiledPolicy {
   readonly field: string
 }
 
-const ALGORITHMS: readonly string[] = ['fixed-window', 'sliding-window', 'token-bucket']
+const ALGORITHMS: readonly string[] = ['fixed-window', 'sliding-window', 'token-bucket', 'concurrency']
 const FAILURES: readonly string[] = ['open', 'closed', 'local']
+
+/** A member of `RateLimit-Policy` (draft 11): a quota by time, or one of what is in flight, which has no window. */
+export function policyField(name: string, algorithm: Algorithm, quota: number, window: number): string {
+  return `"${name}";q=${quota};${algorithm === 'concurrency' ? 'qu="concurrent-requests"' : `w=${Math.ceil(window / 1000)}`}`
+}
 
 /** @throws TypeError when it is no number of units */
 export function units(what: string, value: number): number {
@@ -111,6 +122,8 @@ export function compilePolicy(name: string, policy: Policy): CompiledPolicy {
   if (policy.burst !== undefined && algorithm !== 'token-bucket')
     throw wrong('only a token bucket has a burst')
   const quota = units(`${here}quota`, policy.quota)
+  // Every slot is a word in the key's state.
+  if (algorithm === 'concurrency' && quota > 1000) throw wrong('at most 1000 can be counted in flight')
   const burst = units(`${here}burst`, policy.burst ?? quota)
   const cost = units(`${here}cost`, policy.cost ?? 1)
   if (cost > burst) throw wrong('cost is more than the quota can ever give')
@@ -129,6 +142,6 @@ export function compilePolicy(name: string, policy: Policy): CompiledPolicy {
     penaltyCeiling: ceiling,
     penaltyDecay: length('penalty.decay', policy.penalty?.decay ?? ceiling),
     shadow: policy.shadow ?? false,
-    field: `"${name}";q=${quota};w=${Math.ceil(window / 1000)}`,
+    field: policyField(name, algorithm, quota, window),
   }
 }

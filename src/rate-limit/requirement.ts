@@ -8,8 +8,11 @@ export interface Requirement {
   readonly key: KeyOf | undefined
   readonly cost: number | ((c: Context) => number) | undefined
   readonly quota: ((c: Context) => number | undefined) | undefined
-  /** `early`: decided with the app-wide check. `late`: by itself when reached. `join`: the app-wide check waits for it. */
-  readonly when: 'early' | 'late' | 'join'
+  /**
+   * `early`: decided with the app-wide check. `late`: by itself when reached. `join`: the app-wide check waits for it.
+   * `app`: the app-wide check itself.
+   */
+  readonly when: 'early' | 'late' | 'join' | 'app'
 }
 
 /** Says that a route asks the limiter by itself, and that the app-wide check should join that. */
@@ -20,12 +23,16 @@ type AnyHandler = Handler | MiddlewareHandler
 const requirements = new WeakMap<AnyHandler, Requirement | typeof DEFERRED>()
 
 /** Marks a handler, so that the app-wide check finds what the route will ask for. */
-export function mark(
-  handler: MiddlewareHandler,
-  requirement: Requirement | typeof DEFERRED,
-): MiddlewareHandler {
+export function mark<H extends MiddlewareHandler>(handler: H, requirement: Requirement | typeof DEFERRED): H {
   requirements.set(handler, requirement)
   return handler
+}
+
+/** What a handler was marked with. */
+export function requirementOf(handler: AnyHandler): Requirement | typeof DEFERRED | undefined {
+  // A sub-app with an error handler of its own hides its handlers in wrappers.
+  const target = (handler as { __COMPOSED_HANDLER?: AnyHandler }).__COMPOSED_HANDLER ?? handler
+  return requirements.get(target)
 }
 
 /** A marked handler on the way of this request. */

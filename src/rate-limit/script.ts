@@ -2,8 +2,9 @@
  * The rules of `algorithm.ts` in Lua 5.1, deciding about any number of keys in one call: one TIME, one MGET, and
  * one SET for each key whose state changes.
  *
- * KEYS: one per charge. ARGV: the mode (`take`, `peek`, `refund`), then nine for each charge: algorithm (`f`, `s`,
- * `b`), quota, window, burst, cost, refusals before a block (0: none), ceiling, decay, shadow (0 or 1); milliseconds.
+ * KEYS: one per charge. ARGV: the mode (`take`, `peek`, `refund`, `block`), then nine for each charge: the algorithm's
+ * first letter, quota, window, burst (the lease of `c`oncurrency), cost (for `block` its length), refusals before a
+ * block (0: none), ceiling, decay, shadow (0 or 1); milliseconds.
  * Reply: six integers for each charge: allowed, remaining, reset, retry, block, penalized.
  *
  * Every number is made a float: in Lua 5.1 there are no others, and later ones would overflow their integers.
@@ -62,6 +63,18 @@ for i = 1, #KEYS do
    local fading = max(1, s[2])
    return window - elapsed + max(0, floor(window * (fading - later - 1) / fading)) + 1
   end
+ elseif alg == 'c' then
+  local k = 8
+  while s[k] do
+   if s[k + 1] > now then
+    k = k + 2
+   else
+    table.remove(s, k)
+    table.remove(s, k)
+   end
+  end
+  free, reset = max(0, quota - (#s - 7) / 2), 0
+  wait = function() return 1000 end
  else
   local whole = window * 1000
   s[1] = max(s[1], us)
@@ -70,7 +83,7 @@ for i = 1, #KEYS do
   free, reset = max(0, ceil((room + 1) * quota / whole) - 1), ceil(debt / 1000)
   wait = function(units) return max(1, ceil((floor(units * whole / quota) - room) / 1000)) end
  end
- local p = {s = s, o = o, alg = alg, cost = cost, fresh = n == 0}
+ local p = {s = s, o = o, alg = alg, cost = cost, id = burst, fresh = n == 0}
  if s[6] > now then
   local left = s[6] - now
   p.out = {0, 0, left, left, left, 1}
@@ -90,7 +103,7 @@ for i = 1, #KEYS do
     s[6] = now + length
     retry, block, bad = max(retry, length), length, 1
    end
-  elseif free < 1 then
+  elseif free < 1 and alg ~= 'c' then
    block = wait(1)
   end
   p.out = {0, free, retry, retry, block, bad}
@@ -109,10 +122,25 @@ for i = 1, #KEYS do
  elseif mode == 'take' and p.ok and not refused then
   spend = p.cost
   p.out[2] = p.out[2] - spend
+ elseif mode == 'block' then
+  p.write = true
+  s[6] = now + p.cost
+  if p.cost == 0 then s[4], s[5] = 0, 0 end
  end
  if spend ~= 0 then
   p.write = true
-  if p.alg == 'b' then
+  if p.alg == 'c' then
+   for k = #s - 1, 8, -2 do
+    if spend < 0 and s[k] == p.id then
+     table.remove(s, k)
+     table.remove(s, k)
+    end
+   end
+   for _ = 1, spend do
+    s[#s + 1] = p.id
+    s[#s + 1] = now + window
+   end
+  elseif p.alg == 't' then
    local amount = floor(math.abs(spend) * window * 1000 / quota)
    if spend < 0 then amount = -amount end
    s[1] = max(us, s[1] + amount)
@@ -122,14 +150,20 @@ for i = 1, #KEYS do
   end
  end
  if p.write then
-  local fin = p.alg == 'b' and ceil(s[1] / 1000) or s[1] + (p.alg == 'f' and 1 or 2) * window
+  local fin = s[6]
+  if p.alg == 't' then
+   fin = max(fin, ceil(s[1] / 1000))
+  elseif p.alg ~= 'c' then
+   fin = max(fin, s[1] + (p.alg == 'f' and 1 or 2) * window)
+  end
+  for k = 9, #s, 2 do fin = max(fin, s[k]) end
   if s[5] > 0 then
    fin = max(fin, max(s[6], s[7]) + decay * s[5])
   elseif s[4] > 0 then
    fin = max(fin, s[7] + decay)
   end
   local text = {}
-  for k = 1, 7 do text[k] = string.format('%.0f', s[k]) end
+  for k = 1, #s do text[k] = string.format('%.0f', s[k]) end
   redis.call('SET', KEYS[i], table.concat(text, ' '), 'PX', string.format('%.0f', max(1, fin - now)))
  end
  for k = 1, 6 do reply[#reply + 1] = floor(p.out[k]) end

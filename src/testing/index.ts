@@ -7,4 +7,15 @@ export { type Examined, type ExamineOptions, examineQueries, requireGoodPlans } 
 export { type Filled, type FillOptions, fill, type SqlClient } from './fill.ts'
 export { ownColumns, ownQueries, ownSchema } from './own/index.ts'
 export { judgePlan, type PlanFault, type PlanLimits, type PlanNode, type TableSizes } from './plan.ts'
+export {
+  type ContractCase,
+  chargeFor,
+  type LimitedRoute,
+  type ListLimitsOptions,
+  listLimits,
+  type RequireLimitsOptions,
+  rateLimitStoreContract,
+  requireLimits,
+  type StoreUnderTest,
+} from './rate-limit/index.ts'
 export type { Overrides } from './rows.ts'

@@ -1,8 +1,14 @@
 import type { CompiledPolicy } from '../policy.ts'
 
+/** The part of a policy that a store reads: plain data, which can travel. */
+export type Rule = Pick<
+  CompiledPolicy,
+  'name' | 'algorithm' | 'quota' | 'window' | 'penaltyAfter' | 'penaltyCeiling' | 'penaltyDecay' | 'shadow'
+>
+
 /** One spending that a store is asked about. */
 export interface Charge {
-  readonly policy: CompiledPolicy
+  readonly policy: Rule
   /** The full name of the state's key: prefixed, versioned, hashed. */
   readonly key: string
   /** Units; a positive integer. */
@@ -11,6 +17,8 @@ export interface Charge {
   readonly quota: number
   /** Units a rested key holds; the quota except for token buckets. */
   readonly burst: number
+  /** For `concurrency`: a number for the slots taken, by which they are given back. A positive safe integer. */
+  readonly lease?: number
 }
 
 /** What a store says about one charge. Times are milliseconds from now by the store's clock. */
@@ -40,8 +48,13 @@ export interface RateLimitStore {
   take(charges: readonly Charge[]): Promise<readonly Outcome[]>
   /** What {@link take} would say, without charging or counting a violation. */
   peek(charges: readonly Charge[]): Promise<readonly Outcome[]>
-  /** Gives back what was taken, never more than is spent in the present window. */
+  /**
+   * Gives back what was taken, never more than is spent in the present window. Of a `concurrency` policy, the
+   * slots of the charge's lease.
+   */
   refund(charges: readonly Charge[]): Promise<void>
   /** Forgets keys altogether, penalties too. */
   reset(charges: readonly Charge[]): Promise<void>
+  /** Blocks keys by hand for so many milliseconds; 0 ends a block and forgives the violations behind it. */
+  block(charges: readonly Charge[], ms: number): Promise<void>
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Redis } from '@upstash/redis/cloudflare'
 import { plainScript, script } from '../script.ts'
+import type { Mode } from './decide.ts'
 import type { Charge, Outcome, RateLimitStore } from './store.ts'
 
 /** The part of `@upstash/redis` that the store uses; any version or build of its client fits. */
@@ -30,14 +31,15 @@ export function upstash(redis: Redis | UpstashClient): RateLimitStore {
   const client = redis as UpstashClient
   let current = loaded(script)
 
-  async function run(mode: string, charges: readonly Charge[]): Promise<number[]> {
+  async function run(mode: Mode, charges: readonly Charge[], ms?: number): Promise<number[]> {
     const keys: string[] = []
     const args: string[] = [mode]
-    for (const { policy, key, cost, quota, burst } of charges) {
+    for (const { policy, key, cost, quota, burst, lease = 0 } of charges) {
       keys.push(key)
-      // 'f', 's' and 'b': the first letter, but the bucket's is its second word's.
-      args.push(policy.algorithm === 'token-bucket' ? 'b' : (policy.algorithm[0] as string))
-      for (const value of [quota, policy.window, burst, cost, policy.penaltyAfter]) args.push(String(value))
+      args.push(policy.algorithm[0] as string)
+      const fourth = policy.algorithm === 'concurrency' ? lease : burst
+      for (const value of [quota, policy.window, fourth, ms ?? cost, policy.penaltyAfter])
+        args.push(String(value))
       args.push(String(policy.penaltyCeiling), String(policy.penaltyDecay), policy.shadow ? '1' : '0')
     }
     const { text, sha } = current
@@ -56,7 +58,7 @@ export function upstash(redis: Redis | UpstashClient): RateLimitStore {
     return (await client.eval(plainScript, keys, args)) as number[]
   }
 
-  async function decide(mode: string, charges: readonly Charge[]): Promise<Outcome[]> {
+  async function decide(mode: Mode, charges: readonly Charge[]): Promise<Outcome[]> {
     const reply = await run(mode, charges)
     if (!Array.isArray(reply) || reply.length !== charges.length * 6) {
       throw new TypeError('The rate limit script gave an unexpected reply')
@@ -80,6 +82,9 @@ export function upstash(redis: Redis | UpstashClient): RateLimitStore {
     peek: (charges) => decide('peek', charges),
     async refund(charges) {
       await run('refund', charges)
+    },
+    async block(charges, ms) {
+      await run('block', charges, ms)
     },
     async reset(charges) {
       if (charges.length > 0) await client.del(...charges.map(({ key }) => key))

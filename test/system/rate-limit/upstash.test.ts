@@ -4,11 +4,15 @@ import { createServer } from 'node:net'
 import { Ratelimit } from '@upstash/ratelimit'
 import { createLimiter, upstash } from 'breakwater/rate-limit'
 import { createRedis } from 'breakwater/redis'
+import { chargeFor, rateLimitStoreContract, type StoreUnderTest } from 'breakwater/testing'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type StandIn, serveStandIn } from '../../../src/local/server.ts'
 import { createUpstashApp } from '../../../src/local/upstash/index.ts'
-import { chargeFor, rateLimitStoreContract } from '../../unit/rate-limit/store-contract.ts'
+
+function contract(make: () => Promise<StoreUnderTest>): void {
+  for (const { name, run } of rateLimitStoreContract(make)) it.concurrent(name, run)
+}
 
 const client = (standIn: StandIn) => createRedis({ url: standIn.url, token: 't', retries: 0 })
 
@@ -30,7 +34,7 @@ describe('the Upstash store on the stand-in', () => {
   })
   afterAll(() => standIn.stop())
 
-  rateLimitStoreContract(async () => ({
+  contract(async () => ({
     store: upstash(client(standIn)),
     async advance(ms) {
       clock += ms
@@ -204,7 +208,7 @@ describe.runIf(hasRedis)('the Upstash store on a real Redis', () => {
     server?.kill()
   })
 
-  rateLimitStoreContract(async () => ({
+  contract(async () => ({
     store: upstash(client(standIn)),
     advance: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
   }))

@@ -1,15 +1,19 @@
 import { memory, upstash } from 'breakwater/rate-limit'
+import { chargeFor, rateLimitStoreContract, type StoreUnderTest } from 'breakwater/testing'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Policy } from '../../../src/rate-limit/policy.ts'
-import { LuaRedis } from './lua.ts'
-import { chargeFor, rateLimitStoreContract } from './store-contract.ts'
+import { EmbeddedRedis } from './embedded-redis.ts'
 
-const EPOCH = 1_790_000_000_123_456
+function contract(make: () => Promise<StoreUnderTest>): void {
+  for (const { name, run } of rateLimitStoreContract(make)) it(name, run)
+}
+
+const EPOCH = 1_790_000_000_123
 
 describe('memory()', () => {
-  rateLimitStoreContract(async () => {
-    let ms = EPOCH / 1000
+  contract(async () => {
+    let ms = EPOCH
     return {
       store: memory({ now: () => ms }),
       async advance(by) {
@@ -32,31 +36,33 @@ describe('memory()', () => {
 })
 
 describe('upstash()', () => {
-  rateLimitStoreContract(async () => {
-    const redis = new LuaRedis(EPOCH)
+  contract(async () => {
+    const redis = new EmbeddedRedis(EPOCH)
     return {
       store: upstash(redis),
       async advance(by) {
-        redis.us += by * 1000
+        redis.ms += by
       },
     }
   })
 
   it('falls back to a plain script where the server does not know the flag', async () => {
-    const redis = new LuaRedis(EPOCH, true)
+    const redis = new EmbeddedRedis(EPOCH, true)
     const store = upstash(redis)
     const charge = chargeFor('p', { quota: 2, window: '1 m' }, 'k')
     expect((await store.take([charge]))[0]?.remaining).toBe(1)
     expect((await store.take([charge]))[0]?.remaining).toBe(0)
   })
 
-  it('spends one TIME, one MGET and one SET for each policy, and leaves no key without an end', async () => {
-    const redis = new LuaRedis(EPOCH)
+  it('asks once for all policies, and leaves no key without an end', async () => {
+    const redis = new EmbeddedRedis(EPOCH)
     const store = upstash(redis)
     const charges = ['a', 'b'].map((key) => chargeFor('p', { quota: 2, window: '1 m' }, key))
     await store.take(charges)
-    expect(redis.commands.map(([name]) => name)).toEqual(['TIME', 'MGET', 'SET', 'SET'])
-    expect(redis.commands.slice(2).every((command) => command[3] === 'PX')).toBe(true)
+    redis.commands.length = 0
+    await store.take(charges)
+    expect(redis.commands.map(([name]) => name)).toEqual(['EVALSHA'])
+    expect([...redis.lifetimes().values()].every((left) => left > 0)).toBe(true)
   })
 
   it('does not take a strange reply for an allowance', async () => {
@@ -77,11 +83,14 @@ const policies: Policy[] = [
     penalty: { after: 1, ceiling: '5 s', decay: '3 s' },
     shadow: true,
   },
+  { quota: 3, window: '2 s', algorithm: 'concurrency', penalty: { after: 3, ceiling: '4 s' } },
 ]
 const step = fc.record({
-  mode: fc.constantFrom('take', 'take', 'take', 'take', 'peek', 'refund', 'reset'),
+  mode: fc.constantFrom('take', 'take', 'take', 'take', 'take', 'peek', 'refund', 'refund', 'reset', 'block'),
   which: fc.uniqueArray(fc.nat({ max: policies.length - 1 }), { minLength: 1, maxLength: 3 }),
   cost: fc.constantFrom(1, 1, 1, 2, 5, 9),
+  lease: fc.integer({ min: 1, max: 4 }),
+  length: fc.constantFrom(0, 1, 800, 5000),
   wait: fc.constantFrom(0, 0, 1, 17, 333.333, 900.001, 2000, 3001, 14_000),
 })
 
@@ -89,12 +98,16 @@ describe('the two implementations of the rules', () => {
   it('agree about every sequence of calls', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
-        const redis = new LuaRedis(EPOCH)
+        const redis = new EmbeddedRedis(EPOCH)
         const lua = upstash(redis)
-        const js = memory({ now: () => redis.us / 1000 })
-        for (const { mode, which, cost, wait } of steps) {
-          redis.us += Math.round(wait * 1000)
-          const charges = which.map((i) => chargeFor(`p${i}`, policies[i] as Policy, `k${i}`, cost))
+        const js = memory({ now: () => redis.ms })
+        for (const { mode, which, cost, wait, lease, length } of steps) {
+          redis.ms += Math.round(wait)
+          const charges = which.map((i) => chargeFor(`p${i}`, policies[i] as Policy, `k${i}`, cost, lease))
+          if (mode === 'block') {
+            await Promise.all([lua.block(charges, length), js.block(charges, length)])
+            continue
+          }
           const call = mode as 'take' | 'peek' | 'refund' | 'reset'
           expect(await lua[call](charges)).toEqual(await js[call](charges))
         }
@@ -110,7 +123,7 @@ describe('the two implementations of the rules', () => {
         fc.nat({ max: 3 }),
         fc.integer({ min: 1, max: 3 }),
         async (steps, which, cost) => {
-          let ms = EPOCH / 1000
+          let ms = EPOCH
           const store = memory({ now: () => ms })
           const charge = chargeFor('p', policies[which] as Policy, 'k', cost)
           for (const { cost: other, wait } of steps) {
