@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { Ratelimit } from '@upstash/ratelimit'
 import { createLimiter, upstash } from 'breakwater/rate-limit'
 import { createRedis } from 'breakwater/redis'
@@ -10,8 +10,8 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type StandIn, serveStandIn } from '../../../src/local/server.ts'
 import { createUpstashApp } from '../../../src/local/upstash/index.ts'
 
-function contract(make: () => Promise<StoreUnderTest>): void {
-  for (const { name, run } of rateLimitStoreContract(make)) it.concurrent(name, run)
+function contract(make: () => Promise<StoreUnderTest>, test: typeof it | typeof it.concurrent = it): void {
+  for (const { name, run } of rateLimitStoreContract(make)) test(name, run)
 }
 
 const client = (standIn: StandIn) => createRedis({ url: standIn.url, token: 't', retries: 0 })
@@ -171,6 +171,13 @@ describe('against @upstash/ratelimit', () => {
   })
 })
 
+/** What a server answers to a command that Upstash does not offer. */
+async function inline(port: number, command: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1')
+  socket.end(`${command}\r\nQUIT\r\n`)
+  return Buffer.concat(await Array.fromAsync(socket)).toString()
+}
+
 const hasRedis = (() => {
   try {
     execFileSync('redis-server', ['--version'])
@@ -182,11 +189,12 @@ const hasRedis = (() => {
 
 describe.runIf(hasRedis)('the Upstash store on a real Redis', () => {
   let server: ChildProcess
+  let port: number
   let standIn: StandIn
   beforeAll(async () => {
     const probe = createServer().listen(0, '127.0.0.1')
     await once(probe, 'listening')
-    const port = (probe.address() as { port: number }).port
+    port = (probe.address() as { port: number }).port
     probe.close()
     server = spawn('redis-server', [
       '--port',
@@ -208,8 +216,33 @@ describe.runIf(hasRedis)('the Upstash store on a real Redis', () => {
     server?.kill()
   })
 
-  contract(async () => ({
-    store: upstash(client(standIn)),
-    advance: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-  }))
+  contract(
+    async () => ({
+      store: upstash(client(standIn)),
+      advance: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    }),
+    it.concurrent,
+  )
+
+  it('spends one TIME, one MGET and one SET for each policy', async () => {
+    const store = upstash(client(standIn))
+    const charges = ['a', 'b', 'c', 'd'].map((key) =>
+      chargeFor(key, { quota: 9, window: '1 m' }, `calls-${key}`),
+    )
+    const counts = (text: string) =>
+      Object.fromEntries(
+        [...text.matchAll(/cmdstat_(\w+):calls=(\d+)/g)].map(([, name, count]) => [name, Number(count)]),
+      )
+    await store.take(charges)
+    for (const policies of [1, 2, 4]) {
+      await inline(port, 'CONFIG RESETSTAT')
+      await store.take(charges.slice(0, policies))
+      expect(counts(await inline(port, 'INFO commandstats'))).toMatchObject({
+        evalsha: 1,
+        time: 1,
+        mget: 1,
+        set: policies,
+      })
+    }
+  })
 })
