@@ -1,6 +1,6 @@
 import { guard } from 'breakwater'
 import { type AuthEnv, authRoutes, requireUser } from 'breakwater/auth'
-import { captureMiddleware } from 'breakwater/capture'
+import { captureMiddleware, traceRoutes } from 'breakwater/capture'
 import { breakerStates, problems, type RequestContextEnv, requestContext } from 'breakwater/core'
 import { health, postgresCheck, queueCheck, r2Check, redisCheck } from 'breakwater/health'
 import { log } from 'breakwater/log'
@@ -19,7 +19,7 @@ export function createApp(services: Services) {
   const { env, db, redis, limiter, auth, uploads } = services
   const development = env.ENVIRONMENT === 'development'
 
-  const app = new Hono<AppEnv>()
+  const app = traceRoutes(new Hono<AppEnv>())
     .use(captureMiddleware())
     .use(requestContext())
     .use(log())

@@ -1,5 +1,4 @@
 import {
-  asError,
   currentWork,
   type FailureMechanism,
   type Reporter,
@@ -8,69 +7,19 @@ import {
   toHex,
   type Work,
 } from '../core/index.ts'
-import { redactText } from '../core/redact-text.ts'
-import { workSlot } from '../core/work.ts'
+import { checkIn, monitorSlug } from './check-in.ts'
+import { type EventClient, errorOf, type RawEvent } from './client.ts'
+import { complainOf } from './complain.ts'
 import { parseDsn } from './dsn.ts'
-import { envelope, errorEvent, type Identity, type RawEvent, type Surroundings } from './event.ts'
-import { type Envelope, Outbox } from './outbox.ts'
-import { requestData } from './request-data.ts'
-import { toucanBuilder } from './toucan.ts'
+import { envelope, errorEvent, type Identity } from './event.ts'
+import { fingerprintOf, foldKey } from './fingerprint.ts'
+import { Fold } from './fold.ts'
+import { type CaptureOptions, type Settings, settings } from './options.ts'
+import { Outbox } from './outbox.ts'
+import { toucan } from './toucan.ts'
+import { inSample, type TraceExporter, traceOf } from './trace.ts'
 import { transactionEvent } from './transaction.ts'
-
-/** Options of {@link createCapture}. */
-export interface CaptureOptions {
-  /** Where events go: a Sentry DSN. Undefined or empty: nothing is captured, errors go to `console.error`. */
-  readonly dsn: string | undefined
-  /** What is running: a version id or a commit. Default: the tracker cannot tell versions apart. */
-  readonly release?: string | undefined
-  /** Default `production`. */
-  readonly environment?: string
-  /** Share of works of which a transaction is sent, 0 to 1. Default 0.1. */
-  readonly tracesSampleRate?: number
-  /** Errors that are told of one unit of work at most. Default 10. */
-  readonly maxErrors?: number
-  /** Errors that are not to be told, beside those that say so themselves. */
-  readonly ignore?: (error: unknown) => boolean
-  /** For tests, and for a tunnel. Default: the global `fetch`. */
-  readonly fetch?: typeof fetch
-}
-
-/** What has been captured of one unit of work. */
-export class WorkCapture {
-  readonly work: Work
-  readonly request: Request | undefined
-  readonly name: string
-  readonly start: number = Date.now()
-  /** Errors that were told of. Made when there is one: weak collections cost the garbage collector dearly. */
-  seen: WeakSet<object> | undefined
-  readonly pending: Envelope[] = []
-  /** The route's pattern; known once Hono has matched. */
-  route: (() => string | undefined) | undefined
-  errors = 0
-  /** An error that says of itself that it is no news made the reply. */
-  expected = false
-  ended = false
-
-  constructor(work: Work, request: Request | undefined, name: string) {
-    this.work = work
-    this.request = request
-    this.name = name
-  }
-
-  surroundings(detailed = true): Surroundings {
-    const { request } = this
-    if (request === undefined) return { work: this.work, transaction: this.name, request: undefined }
-    let route: string | undefined
-    try {
-      route = this.route?.()
-    } catch {}
-    return {
-      work: this.work,
-      transaction: `${request.method} ${route ?? '[unknown]'}`,
-      request: requestData(request, route, detailed),
-    }
-  }
-}
+import { WorkCapture } from './work-capture.ts'
 
 const HANDLED: Record<FailureMechanism, string> = {
   handler: 'hono',
@@ -81,7 +30,7 @@ const HANDLED: Record<FailureMechanism, string> = {
   other: 'generic',
 }
 
-const captures = workSlot<WorkCapture>('capture')
+const captures = new WeakMap<Work, WorkCapture>()
 
 /** What is captured of the current work. */
 export function currentCapture(): WorkCapture | undefined {
@@ -89,35 +38,49 @@ export function currentCapture(): WorkCapture | undefined {
   return work && captures.get(work)
 }
 
+/** How a unit of work ended. */
+export interface Ending {
+  /** The reply's, for requests. */
+  readonly status?: number | undefined
+  readonly ok: boolean
+  /** The cron expression, for ticks. */
+  readonly cron?: string
+}
+
 /** Takes errors to the tracker. Give it as `reporter` to whatever asks for one. Never throws, never delays. */
 export class Capture implements Reporter {
-  /** Whether there is a DSN. */
+  /** Whether there is anywhere to tell. */
   readonly enabled: boolean
-  readonly sampleRate: number
-  readonly #identity: Identity
-  readonly #build: (thrown: unknown) => RawEvent | undefined
+  readonly identity: Identity
+  readonly #settings: Settings
+  readonly #checkIns: CaptureOptions['checkIns']
+  readonly #client: EventClient | undefined
   readonly #outbox: Outbox | undefined
-  readonly #maxErrors: number
+  readonly #exporters: readonly TraceExporter[]
+  readonly #fold: Fold
+  readonly #forced = new Fold(30)
   readonly #ignore: ((error: unknown) => boolean) | undefined
 
   constructor(options: CaptureOptions) {
-    const rate = options.tracesSampleRate ?? 0.1
-    if (!(rate >= 0 && rate <= 1)) throw new TypeError('tracesSampleRate is a share, 0 to 1')
-    const max = options.maxErrors ?? 10
-    if (!Number.isInteger(max) || max < 1) throw new TypeError('maxErrors must be a positive integer')
-    this.enabled = options.dsn !== undefined && options.dsn !== ''
-    this.sampleRate = this.enabled ? rate : 0
-    this.#identity = { release: options.release, environment: options.environment ?? 'production' }
-    this.#maxErrors = max
+    this.#settings = settings(options)
+    this.#fold = new Fold(this.#settings.maxAlike)
+    this.#exporters = options.exporters ?? []
     this.#ignore = options.ignore
-    this.#build = this.enabled ? toucanBuilder(options.dsn as string) : () => undefined
-    this.#outbox = this.enabled
-      ? // Called through a closure: the platform's fetch must not be called as a method of something else.
-        new Outbox(
-          parseDsn(options.dsn as string).url,
-          options.fetch ?? ((input, init) => fetch(input, init)),
-        )
-      : undefined
+    this.#checkIns = options.checkIns ?? true
+    this.identity = { release: options.release, environment: options.environment ?? 'production' }
+    const { dsn } = options
+    if (dsn !== undefined && dsn !== '') {
+      // Called through a closure: the platform's fetch must not be called as a method of something else.
+      const send = options.fetch ?? ((input, init) => fetch(input, init))
+      this.#outbox = new Outbox(parseDsn(dsn).url, send)
+      this.#client = options.client ?? toucan(dsn)
+    }
+    this.enabled = this.#outbox !== undefined || this.#exporters.length > 0
+  }
+
+  /** What was dropped and not told to the tracker yet, by `reason category`. */
+  get dropped(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#outbox?.drops.counts ?? [])
   }
 
   captureException(error: unknown, hint: ReportHint = {}): void {
@@ -127,12 +90,8 @@ export class Capture implements Reporter {
 
   captureMessage(message: string, hint: ReportHint = {}): void {
     const work = currentWork()
-    this.#add(
-      work,
-      work && captures.get(work),
-      { event_id: toHex(randomBytes(16)), message },
-      { level: 'info', ...hint },
-    )
+    const raw = { event_id: toHex(randomBytes(16)), message }
+    this.#add(work, work && captures.get(work), raw, { level: 'info', ...hint })
   }
 
   /** Begins to watch a unit of work. */
@@ -143,8 +102,21 @@ export class Capture implements Reporter {
     captures.set(work, capture)
     work.observe?.({
       failed: (error, mechanism) => this.failed(capture, error, mechanism),
+      span: (span) => capture.add(span),
+      began: (inner) => this.#beginInner(inner),
     })
     return capture
+  }
+
+  /** A job of a batch: a transaction of its own. Its failures are told by whoever runs it. */
+  #beginInner(inner: Work): (name: string, ok: boolean) => void {
+    const capture = new WorkCapture(inner, undefined, () => `job ${inner.facts.get('job') ?? '[unclaimed]'}`)
+    captures.set(inner, capture)
+    inner.observe?.({ span: (span) => capture.add(span) })
+    return (name, ok) => {
+      capture.name = name
+      this.end(capture, { ok })
+    }
   }
 
   /** Something failed that nobody caught. */
@@ -159,33 +131,47 @@ export class Capture implements Reporter {
   /** A reply that says 5xx though nothing was thrown. */
   returned(capture: WorkCapture, status: number): void {
     const { transaction } = capture.surroundings(false)
-    this.#add(
-      capture.work,
-      capture,
-      { event_id: toHex(randomBytes(16)), message: `${transaction} answered ${status}` },
-      {
-        level: 'error',
-        mechanism: 'response',
-        handled: true,
-        tags: { status: String(status), mechanism: 'response' },
-        fingerprint: ['response', transaction, String(status)],
-      },
-    )
+    const raw = { event_id: toHex(randomBytes(16)), message: `${transaction} answered ${status}` }
+    this.#add(capture.work, capture, raw, {
+      level: 'error',
+      mechanism: 'response',
+      handled: true,
+      tags: { status: String(status), mechanism: 'response' },
+      fingerprint: ['response', transaction, String(status)],
+    })
   }
 
-  /** The handler has ended: sends what was captured, and a transaction if this work is in the sample. */
-  end(capture: WorkCapture, status: number | undefined): void {
+  /** The handler has ended: sends what was captured, and its trace if that is wanted. */
+  end(capture: WorkCapture, ending: Ending): void {
     if (capture.ended) return
     capture.ended = true
-    const { pending } = capture
-    if (this.sampleRate > 0 && Math.random() < this.sampleRate) {
-      const times = { start: capture.start, end: Date.now() }
-      const event = transactionEvent(capture.work, this.#identity, capture.surroundings(false), times, status)
-      pending.push({ category: 'transaction', body: envelope('transaction', event) })
+    const { work, pending } = capture
+    const end = Date.now()
+    if (ending.cron !== undefined && this.#outbox && this.#checkIns) {
+      const { cron, ok } = ending
+      const named = typeof this.#checkIns === 'object' ? this.#checkIns[cron] : monitorSlug(cron)
+      const outcome = { ok, duration: end - capture.start, traceId: work.trace.traceId }
+      if (named) pending.push({ category: 'monitor', body: checkIn(named, cron, this.identity, outcome) })
+    }
+    if (this.enabled && this.#isTraced(capture, ending, end)) {
+      const trace = traceOf(capture, this.identity, { end, status: ending.status, ok: ending.ok })
+      if (this.#outbox) {
+        const event = transactionEvent(trace, this.identity, capture.surroundings(false))
+        pending.push({ category: 'transaction', body: envelope('transaction', event) })
+      }
+      for (const exporter of this.#exporters) work.waitUntil(exporter.export(trace))
     }
     if (this.#outbox && (pending.length > 0 || this.#outbox.size > 0)) {
-      capture.work.waitUntil(this.#outbox.send(pending.splice(0)))
+      work.waitUntil(this.#outbox.send(pending.splice(0)))
     }
+  }
+
+  #isTraced(capture: WorkCapture, { ok }: Ending, end: number): boolean {
+    const { rate, slow, forced } = this.#settings
+    if (rate > 0 && inSample(capture.work.trace.traceId, rate)) return true
+    if (!forced || (ok && capture.errors === 0 && end - capture.start < slow)) return false
+    // In an outage everything fails: some of it will do.
+    return this.#forced.pass('') !== undefined
   }
 
   #capture(
@@ -194,57 +180,68 @@ export class Capture implements Reporter {
     thrown: unknown,
     hint: ReportHint,
   ): void {
-    if (!this.enabled) {
-      const { name, message } = asError(thrown)
-      const text = redactText(`${name}: ${message}`)
-      console.error(
-        JSON.stringify({
-          level: hint.level ?? 'error',
-          mechanism: hint.mechanism,
-          error: text,
-          ...hint.tags,
-        }),
-      )
+    if (this.#client === undefined) {
+      if (capture) capture.errors += 1
+      complainOf(thrown, hint)
       return
     }
     try {
       if (typeof thrown === 'object' && thrown !== null) {
         // The same error is met on its way through several hands: the app's, Hono's, ours.
-        if (capture?.seen?.has(thrown)) return
-        if (capture) {
-          capture.seen ??= new WeakSet()
-          capture.seen.add(thrown)
-        }
+        if (capture?.seen.has(thrown)) return
+        capture?.seen.add(thrown)
       }
       if (this.#ignore?.(thrown)) {
         if (capture) capture.expected = true
         return
       }
-      const raw = this.#build(thrown)
-      if (raw) this.#add(work, capture, raw, hint)
+      const raw = this.#client.build(errorOf(thrown))
+      if (raw) this.#add(work, capture, raw, hint, thrown)
     } catch {
       // Whatever is wrong with the error or with us, the caller has enough to do.
     }
   }
 
-  #add(work: Work | undefined, capture: WorkCapture | undefined, raw: RawEvent, hint: ReportHint): void {
+  #add(
+    work: Work | undefined,
+    capture: WorkCapture | undefined,
+    raw: RawEvent,
+    hint: ReportHint,
+    thrown?: unknown,
+  ): void {
     if (!this.#outbox) return
     try {
-      if (capture && ++capture.errors > this.#maxErrors) return
+      if (capture && ++capture.errors > this.#settings.maxErrors) {
+        this.#outbox.drops.add('event_processor', 'error')
+        return
+      }
       const around = capture?.surroundings() ?? {
         work,
         transaction: work?.kind ?? 'module',
         request: undefined,
       }
-      const envelopes: Envelope[] = [
-        { category: 'error', body: envelope('event', errorEvent(raw, hint, this.#identity, around)) },
-      ]
-      if (capture && !capture.ended) capture.pending.push(...envelopes)
-      else {
-        const sending = this.#outbox.send(envelopes)
-        work?.waitUntil(sending)
+      const folded = this.#fold.pass(foldKey(raw, around.transaction))
+      if (folded === undefined) {
+        this.#outbox.drops.add('event_processor', 'error')
+        return
       }
+      const fingerprint = hint.fingerprint ?? fingerprintOf(thrown, raw, around.transaction)
+      const full: ReportHint = {
+        ...hint,
+        ...(fingerprint && { fingerprint }),
+        ...(folded > 0 && { tags: { ...hint.tags, folded: String(folded) } }),
+      }
+      this.#send(work, capture, errorEvent(raw, full, this.identity, around))
     } catch {}
+  }
+
+  #send(work: Work | undefined, capture: WorkCapture | undefined, event: Record<string, unknown>): void {
+    const one = { category: 'error' as const, body: envelope('event', event) }
+    if (capture && !capture.ended) capture.pending.push(one)
+    else {
+      const sending = this.#outbox?.send([one])
+      if (sending) work?.waitUntil(sending)
+    }
   }
 }
 

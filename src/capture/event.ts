@@ -1,33 +1,8 @@
 import type { ReportHint, Severity, Span, Work } from '../core/index.ts'
 import { redact } from '../core/redact.ts'
 import { redactText } from '../core/redact-text.ts'
+import type { Frame, RawEvent } from './client.ts'
 import type { RequestData } from './request-data.ts'
-
-/** A frame of a stack. */
-interface Frame {
-  readonly filename?: string
-  readonly function?: string
-  readonly module?: string
-  readonly lineno?: number
-  readonly colno?: number
-  readonly abs_path?: string
-  readonly in_app?: boolean
-}
-
-/** One of an event's chain of errors. */
-export interface ExceptionValue {
-  type?: string
-  value?: string
-  mechanism?: Record<string, unknown>
-  stacktrace?: { frames?: Frame[] }
-}
-
-/** The part of an adapter's event that is used; everything else it may have gathered is left behind. */
-export interface RawEvent {
-  readonly event_id?: string
-  readonly exception?: { values?: ExceptionValue[] }
-  readonly message?: unknown
-}
 
 /** What stays the same for all events of a worker. */
 export interface Identity {
@@ -68,6 +43,18 @@ function breadcrumb({ op, name, start, duration, ok }: Span): Record<string, unk
   }
 }
 
+/** What is known of the work and is nobody's secret: the public id of the session, how near the limits it was, the job. */
+const FACTS: readonly string[] = ['sessionId', 'rateLimit', 'job', 'jobId', 'route']
+
+function facts(work: Work): Record<string, unknown> {
+  const out: Record<string, unknown> = {}
+  for (const name of FACTS) {
+    const value = work.facts.get(name)
+    if (value !== undefined) out[name] = text(value, 200)
+  }
+  return out
+}
+
 function tags(hint: ReportHint, work: Work | undefined): Record<string, string> {
   const out: Record<string, string> = {}
   if (work) {
@@ -88,7 +75,7 @@ export function common(identity: Identity, around: Surroundings): Record<string,
     environment: identity.environment,
     ...(identity.release !== undefined && { release: identity.release }),
     ...(identity.dist !== undefined && { dist: identity.dist }),
-    ...(userId !== undefined && { user: { id: String(userId) } }),
+    ...(userId !== undefined && { user: { id: String(userId).slice(0, 100) } }),
     ...(around.request && { request: around.request }),
     sdk: { name: 'breakwater', version: '0' },
   }
@@ -137,6 +124,7 @@ export function errorEvent(
           span_id: work.trace.spanId,
           ...(work.trace.parentSpanId !== undefined && { parent_span_id: work.trace.parentSpanId }),
         },
+        work: facts(work),
       },
       breadcrumbs: { values: (work.spans ?? []).slice(-50).map(breadcrumb) },
     }),

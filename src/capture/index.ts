@@ -2,6 +2,14 @@
  * Error capture: sees what fails in a worker and tells the tracker, without personal data and without delay.
  * @module
  */
-export { Capture, type CaptureOptions, createCapture } from './capture.ts'
+export { Capture, createCapture } from './capture.ts'
+export type { EventClient, ExceptionValue, Frame, RawEvent } from './client.ts'
+export { captureObject } from './durable-object.ts'
 export { captureMiddleware } from './middleware.ts'
+export type { CaptureOptions } from './options.ts'
+export { type OtlpOptions, otlp } from './otlp.ts'
+export type { Trace, TraceExporter, TraceSpan } from './trace.ts'
+export { traceRoutes } from './trace-routes.ts'
+export { type TracedFetchOptions, tracedFetch } from './traced-fetch.ts'
+export type { CaptureSource } from './watch.ts'
 export { type Captured, type Handlers, withCapture } from './wrap.ts'

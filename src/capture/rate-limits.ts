@@ -1,5 +1,7 @@
 /** What an envelope holds, in the ingest's words. */
-export type Category = 'error' | 'transaction'
+export type Category = 'error' | 'transaction' | 'monitor'
+
+const CATEGORIES: readonly Category[] = ['error', 'transaction', 'monitor']
 
 /**
  * What the ingest does not want for a while, by category. It says so in `X-Sentry-Rate-Limits`, a list of
@@ -25,14 +27,13 @@ export class RateLimits {
         const [seconds, categories = ''] = limit.trim().split(':')
         const until = now + 1000 * (Number(seconds) >= 0 && seconds !== '' ? Number(seconds) : 60)
         const named = categories.split(';').filter((name) => name !== '')
-        for (const category of ['error', 'transaction'] as const) {
+        for (const category of CATEGORIES) {
           if (named.length === 0 || named.includes(category)) this.#limit(category, until)
         }
       }
     } else if (status === 429) {
       const until = retryAfter(headers.get('retry-after'), now)
-      this.#limit('error', until)
-      this.#limit('transaction', until)
+      for (const category of CATEGORIES) this.#limit(category, until)
     }
   }
 }

@@ -1,46 +1,50 @@
-import { randomBytes, spanId, toHex, type Work } from '../core/index.ts'
-import { redactText } from '../core/redact-text.ts'
+import { randomBytes, toHex } from '../core/index.ts'
 import { common, type Identity, type Surroundings } from './event.ts'
+import type { Trace } from './trace.ts'
 
-const OPS = { request: 'http.server', queue: 'queue.process', scheduled: 'scheduled', other: 'task' } as const
+const OPS: Readonly<Record<string, string>> = {
+  request: 'http.server',
+  queue: 'queue.process',
+  scheduled: 'scheduled',
+  other: 'task',
+}
 
 /** One work as a transaction: how long it took, and its spans. */
 export function transactionEvent(
-  work: Work,
+  trace: Trace,
   identity: Identity,
   around: Surroundings,
-  times: { readonly start: number; readonly end: number },
-  status: number | undefined,
 ): Record<string, unknown> {
-  const { traceId, spanId: root, parentSpanId } = work.trace
+  const { traceId, status, ok } = trace
   return {
     ...common(identity, around),
     type: 'transaction',
     event_id: toHex(randomBytes(16)),
-    start_timestamp: times.start / 1000,
-    timestamp: times.end / 1000,
+    transaction: trace.name,
+    start_timestamp: trace.start / 1000,
+    timestamp: trace.end / 1000,
     transaction_info: { source: 'route' },
-    tags: { request_id: work.id, work: work.kind },
+    tags: { request_id: trace.requestId, work: trace.kind },
     contexts: {
       trace: {
         trace_id: traceId,
-        span_id: root,
-        ...(parentSpanId !== undefined && { parent_span_id: parentSpanId }),
-        op: OPS[work.kind],
-        status:
-          status === undefined || status < 400 ? 'ok' : status < 500 ? 'invalid_argument' : 'internal_error',
+        span_id: trace.rootId,
+        ...(trace.parentId !== undefined && { parent_span_id: trace.parentId }),
+        op: OPS[trace.kind] ?? 'task',
+        status: !ok ? 'internal_error' : status === undefined || status < 400 ? 'ok' : 'invalid_argument',
         ...(status !== undefined && { data: { 'http.response.status_code': status } }),
       },
     },
-    spans: (work.spans ?? []).map(({ op, name, start, duration, ok }) => ({
+    spans: trace.spans.map(({ id, parentId, op, name, start, duration, ok, attributes }) => ({
       trace_id: traceId,
-      span_id: spanId(),
-      parent_span_id: root,
+      span_id: id,
+      parent_span_id: parentId,
       op,
-      description: redactText(name, { maxLength: 300 }),
+      description: name,
       start_timestamp: start / 1000,
       timestamp: (start + duration) / 1000,
       status: ok ? 'ok' : 'internal_error',
+      ...(attributes && { data: attributes }),
     })),
   }
 }

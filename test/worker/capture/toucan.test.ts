@@ -1,0 +1,3 @@
+import { captureContract } from './contract.ts'
+
+captureContract()
