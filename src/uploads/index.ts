@@ -2,6 +2,8 @@
  * Uploads into R2: owned, limited, hashed, told by their bytes, quarantined until checked, served safely.
  * @module
  */
+export type { DirectRequest, DirectTicket } from './direct/begin.ts'
+export type { DirectAccess, SignedRequest } from './direct/presign.ts'
 export type { ScanSubject, ScanVerdict, UploadKind, UploadsOptions } from './options.ts'
 export type { UploadQuota, UploadsDatabase } from './records.ts'
 export type { UploadsSchema } from './routes.ts'

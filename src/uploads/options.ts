@@ -2,6 +2,7 @@ import type { Context, Env } from 'hono'
 import { BreakwaterError } from '../core/errors.ts'
 import type { Enqueue } from '../core/ports.ts'
 import { type Duration, milliseconds } from '../core/time.ts'
+import { checkAccess, type DirectAccess } from './direct/presign.ts'
 import type { UploadQuota, UploadsDatabase } from './records.ts'
 import { KNOWN_TYPES } from './sniff.ts'
 
@@ -47,6 +48,8 @@ export interface UploadsOptions<E extends Env = Env, K extends string = string> 
    * handler calls {@link Uploads.process}. Absent: an upload is processed before its request is answered.
    */
   readonly enqueue?: Enqueue
+  /** Lets clients send straight to the bucket, by addresses signed for one length and type. Absent: `/direct` is not there. */
+  readonly direct?: DirectAccess
   /** Looks at the stored bytes before they are published, such as a virus scanner. */
   readonly scan?: (subject: ScanSubject, options: { readonly signal: AbortSignal }) => Promise<ScanVerdict>
   /** Types shown in the page rather than downloaded. Default: pictures, sound and film that cannot carry script. */
@@ -87,6 +90,7 @@ export interface ResolvedOptions<E extends Env> {
   readonly quota: (c: Context<E>, ownerId: string) => UploadQuota | Promise<UploadQuota>
   readonly enqueue: Enqueue | undefined
   readonly scan: UploadsOptions<E>['scan']
+  readonly direct: DirectAccess | undefined
   readonly inline: ReadonlySet<string>
   readonly prefix: string
   readonly stallMs: number
@@ -144,6 +148,7 @@ export function resolveOptions<E extends Env>(options: UploadsOptions<E>): Resol
     quota: typeof quota === 'function' ? quota : () => quota,
     enqueue: options.enqueue,
     scan: options.scan,
+    direct: options.direct && checkAccess(options.direct),
     inline: new Set(options.inline ?? INLINE_TYPES),
     prefix,
     stallMs: milliseconds(options.stallTimeout ?? '30 s'),

@@ -2,6 +2,7 @@ import { type Context, type Env, Hono } from 'hono'
 import { BreakwaterError } from '../core/errors.ts'
 import { keepAlive, requireOwner, UUID } from './caller.ts'
 import { createUpload } from './create.ts'
+import { directRoutes } from './direct/routes.ts'
 import { noSuchUpload } from './errors.ts'
 import type { ResolvedOptions } from './options.ts'
 import { processUpload, purge } from './process.ts'
@@ -47,6 +48,7 @@ async function findOwn<E extends Env>(
 export function uploadRoutes<E extends Env>(options: ResolvedOptions<E>): Hono<E, UploadsSchema, '/'> {
   const app = new Hono<E>()
   app.route('/tus', tusRoutes(options))
+  if (options.direct !== undefined) app.route('/direct', directRoutes(options.direct, options))
 
   app.post('/', async (c) => {
     const ownerId = requireOwner(c, options)

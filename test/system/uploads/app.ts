@@ -16,7 +16,7 @@ interface Env {
 
 const MB = 1_000_000
 
-function build(env: Bindings, queued: boolean, batched = false) {
+function build(env: Bindings, origin: string, queued: boolean, batched = false) {
   const db = createDatabase({ url: env.DATABASE_URL, endpoint: env.NEON_ENDPOINT })
   const options: UploadsOptions<Env> = {
     db,
@@ -32,6 +32,12 @@ function build(env: Bindings, queued: boolean, batched = false) {
     quota: (c) => ({ bytes: Number(c.req.header('x-quota') ?? 40 * MB), files: 100 }),
     stallTimeout: 700,
     resumableFor: '1 d',
+    direct: {
+      endpoint: `${origin}/cdn-cgi/local/r2/s3`,
+      bucket: 'uploads',
+      accessKeyId: 'test-key',
+      secretAccessKey: 'test-secret',
+    },
     staleAfter: '1 h',
   }
   if (!queued) {
@@ -71,14 +77,18 @@ async function notByTransaction(): Promise<never> {
 type Built = ReturnType<typeof build>
 let built: { queued: Built; direct: Built; batched: Built } | undefined
 
-function uploads(env: Bindings) {
-  built ??= { queued: build(env, true), direct: build(env, false), batched: build(env, true, true) }
+function uploads(env: Bindings, origin: string) {
+  built ??= {
+    queued: build(env, origin, true),
+    direct: build(env, origin, false),
+    batched: build(env, origin, true, true),
+  }
   return built
 }
 
 export default {
   fetch(request: Request, env: Bindings, context: ExecutionContext) {
-    const { queued, direct, batched } = uploads(env)
+    const { queued, direct, batched } = uploads(env, new URL(request.url).origin)
     const app = new Hono<Env>()
       .route('/uploads', queued.routes)
       .route('/direct', direct.routes)

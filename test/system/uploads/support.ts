@@ -22,7 +22,16 @@ export async function startApp({ url, endpoint }: ScratchDatabase, state?: strin
       main: join(import.meta.dirname, 'app.ts'),
       compatibility_date: '2026-10-01',
       compatibility_flags: ['nodejs_compat'],
-      r2_buckets: [{ binding: 'BUCKET', bucket_name: 'uploads' }],
+      r2_buckets: [
+        {
+          binding: 'BUCKET',
+          bucket_name: 'uploads',
+          // Miniflare's own S3 endpoint, at /cdn-cgi/local/r2/s3/uploads.
+          local_dev: {
+            experimental_s3_credentials: { accessKeyId: 'test-key', secretAccessKey: 'test-secret' },
+          },
+        },
+      ],
       vars: { DATABASE_URL: url, NEON_ENDPOINT: endpoint },
     }),
   )
