@@ -26,11 +26,7 @@ export default breakwater({
   },
   crons: {
     // One that fails must not keep the others from their turn.
-    '* * * * *': () =>
-      all(
-        jobs.sweep().then(() => jobs.relay()),
-        uploads.sweep(),
-      ),
+    '* * * * *': () => all(jobs.cron(), uploads.sweep()),
     '17 3 * * *': () => all(backup.run(), auth.prune()),
   },
 })

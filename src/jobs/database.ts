@@ -29,3 +29,8 @@ export type JobsTransaction = Pick<
   /** Calls back once the transaction has committed, as those of `breakwater/db` do. Without it the relay sends. */
   onCommit?(fn: () => unknown): void
 }
+
+/** The rows of a statement in plain SQL: drivers hand them out bare, or in an object. */
+export function rowsOf<T>(result: unknown): T[] {
+  return (Array.isArray(result) ? result : (result as { readonly rows: T[] }).rows) as T[]
+}

@@ -33,3 +33,12 @@ export class JobTimeout extends Error {
     super(`The job took longer than ${ms} ms`)
   }
 }
+
+/** The reason of a handler's signal when somebody cancelled the job, or another worker has it. */
+export class JobCancelled extends Error {
+  override readonly name: string = 'JobCancelled'
+
+  constructor() {
+    super('The job was cancelled, or its lease was lost')
+  }
+}

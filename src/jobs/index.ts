@@ -4,20 +4,21 @@
  * @module
  */
 export type { Outcome } from './consume.ts'
+export type { JobContext, JobLog, Step, StepContext, TransactionalJobContext } from './context.ts'
 export type { JobsDatabase, JobsTransaction } from './database.ts'
-export { JobTimeout, LeaseLost, PermanentError, RetryLater } from './errors.ts'
-export {
-  type AnyJob,
-  type JobContext,
-  type JobDefinition,
-  type JobOptions,
-  type JobRef,
-  job,
-  type TransactionalJobContext,
-} from './job.ts'
-export { createJobs, type Jobs, type JobsOptions, type SweepReport } from './jobs.ts'
+export { JobCancelled, JobTimeout, LeaseLost, PermanentError, RetryLater } from './errors.ts'
+export { type BatchMember, member } from './fan-out.ts'
+export { type AnyJob, type JobDefinition, type JobOptions, type JobRef, job } from './job.ts'
+export { createJobs } from './jobs.ts'
+export type { LimitOptions } from './limit.ts'
 export type { JobFilter, JobListOptions, JobSummary } from './manage.ts'
 export type { JobMessage, JobQueue, QueueBatch, QueueMessage } from './message.ts'
-export type { JobStatement, PreparedJob } from './produce.ts'
+export type { PayloadBucket, PayloadOptions } from './payload.ts'
+export type { JobEnqueueOptions, JobStatement, PreparedJob } from './produce.ts'
+export type { WriteLog } from './report.ts'
 export type { Retry, RetryPolicy } from './retry.ts'
-export { type JobRow, type JobState, jobs } from './schema.ts'
+export { type Schedule, type ScheduleOptions, schedule } from './schedule.ts'
+export { type JobRow, type JobState, jobLanes, jobSchedules, jobs } from './schema.ts'
+export type { Jobs, JobsOptions, SweepReport } from './service.ts'
+export type { WorkflowSteps } from './workflow.ts'
+export type { WorkflowBinding, WorkflowParams } from './workflow-start.ts'

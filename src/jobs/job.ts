@@ -1,30 +1,8 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { type Duration, milliseconds } from '../core/index.ts'
-import type { JobsTransaction } from './database.ts'
+import type { JobContext, TransactionalJobContext } from './context.ts'
+import { type CompiledLimit, compileLimit, type LimitOptions } from './limit.ts'
 import { compileRetry, type Retry, type RetryPolicy } from './retry.ts'
-
-/** What a handler is given. */
-export interface JobContext<Input> {
-  /** What the job was given, as the schema puts it out. */
-  readonly input: Input
-  /** The job's id. Hand it to providers as their idempotency key: it stays the same in every attempt. */
-  readonly id: string
-  /** From 1. */
-  readonly attempt: number
-  /** Whether this is the last attempt. */
-  readonly last: boolean
-  /** Aborted when the timeout is over. */
-  readonly signal: AbortSignal
-}
-
-/** What a handler with a database effect is given. */
-export interface TransactionalJobContext<Input> extends JobContext<Input> {
-  /**
-   * A transaction. What is written through it and the job's being done commit together, or not at all: the
-   * effect happens exactly once, however often the message comes.
-   */
-  readonly tx: JobsTransaction
-}
 
 /** Options of {@link job}. */
 export interface JobOptions<Schema extends StandardSchemaV1> {
@@ -32,9 +10,24 @@ export interface JobOptions<Schema extends StandardSchemaV1> {
   readonly version?: number
   /** What the job is given: any Standard Schema. Checked when enqueued and again when run. */
   readonly input: Schema
+  /**
+   * How inputs of older versions become newer ones: under `1`, what makes an input of version 2 of one of version 1,
+   * and so on. A waiting job of an older version goes through all that follow, then through `input`. Pure functions.
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: an old input has a type that no longer exists.
+  readonly upgrade?: Readonly<Record<number, (old: any) => unknown>>
   readonly retry?: RetryPolicy
-  /** How long one attempt may take. Default 60 seconds; at most 14 minutes, within a queue consumer's 15. */
+  /**
+   * How long one attempt may take. Default 60 seconds; at most 14 minutes, within a queue consumer's 15. With
+   * `runsOn: 'workflow'` at most 7 days.
+   */
   readonly timeout?: Duration
+  /** Where an attempt runs: in the queue's consumer, or, when that is too short for it, in a Cloudflare Workflow. Default `queue`. */
+  readonly runsOn?: 'queue' | 'workflow'
+  /** Which start first where several wait: higher before lower, -100 to 100. Default 0. */
+  readonly priority?: number
+  /** How many run at once, or start within a time, by a key of the input. */
+  readonly limit?: LimitOptions<StandardSchemaV1.InferOutput<Schema>>
 }
 
 /** A kind of job. */
@@ -46,11 +39,15 @@ export interface JobDefinition<In = never, Out = unknown> {
   /** Milliseconds. */
   readonly timeout: number
   readonly transactional: boolean
+  readonly runsOn: 'queue' | 'workflow'
+  readonly priority: number
+  readonly limit: CompiledLimit<Out> | undefined
+  readonly upgrade: Readonly<Record<number, (old: never) => unknown>>
   readonly handler: (context: TransactionalJobContext<Out>) => Promise<void> | void
 }
 
 /** A job as those who enqueue it see it. */
-export type JobRef<In> = Omit<JobDefinition<In, unknown>, 'handler'>
+export type JobRef<In> = Omit<JobDefinition<In, unknown>, 'handler' | 'limit'>
 
 /** Any job, whatever it takes. */
 // biome-ignore lint/suspicious/noExplicitAny: In is contravariant and Out is not; only `any` is both.
@@ -89,16 +86,30 @@ export function job<S extends StandardSchemaV1>(
   if (!/^[\w.-]{1,100}$/.test(type)) throw new TypeError(`"${type}" is no name for a job`)
   if (!Number.isInteger(version) || version < 1)
     throw new TypeError(`Job "${type}": version must be 1 or more`)
+  const { runsOn = 'queue', priority = 0, upgrade = {}, transaction = runsOn === 'queue' } = options
   const timeout = milliseconds(options.timeout ?? '60 s')
-  if (timeout < 1 || timeout > 840_000)
-    throw new TypeError(`Job "${type}": timeout must be within 14 minutes`)
+  const [most, words] =
+    runsOn === 'queue' ? [840_000, '14 minutes; longer jobs say runsOn: "workflow"'] : [604_800_000, '7 days']
+  if (timeout < 1 || timeout > most) throw new TypeError(`Job "${type}": timeout must be within ${words}`)
+  if (runsOn === 'workflow' && transaction)
+    throw new TypeError(`Job "${type}": no transaction can be held open in a workflow`)
+  if (!Number.isInteger(priority) || Math.abs(priority) > 100)
+    throw new TypeError(`Job "${type}": priority must be -100 to 100`)
+  for (const from of Object.keys(upgrade)) {
+    if (!(Number(from) >= 1 && Number(from) < version))
+      throw new TypeError(`Job "${type}": upgrade ${from} is from no version below ${version}`)
+  }
   return {
     type,
     version,
     schema: options.input as StandardSchemaV1<In<S>, Out<S>>,
     retry: compileRetry(options.retry),
     timeout,
-    transactional: options.transaction ?? true,
+    transactional: transaction,
+    runsOn,
+    priority,
+    limit: compileLimit(options.limit),
+    upgrade,
     handler,
   }
 }

@@ -1,12 +1,15 @@
 import { and, desc, eq, inArray, lt, type SQL, sql } from 'drizzle-orm'
 import type { JobsDatabase } from './database.ts'
+import { list } from './ending.ts'
 import { type JobRow, type JobState, jobs } from './schema.ts'
 
-/** Which jobs. Everything given must fit. */
+/** Which jobs. Everything given must fit; a filter that names nothing is refused where it would change jobs. */
 export interface JobFilter {
   readonly ids?: readonly string[]
   readonly state?: JobState
   readonly type?: string
+  /** The members of a batch, by the id of the job that completes it. */
+  readonly batch?: string
 }
 
 /** Options of a list. */
@@ -17,8 +20,11 @@ export interface JobListOptions extends JobFilter {
   readonly limit?: number
 }
 
-/** A job as it is shown: without its input, which may hold personal data. */
-export type JobSummary = Omit<JobRow, 'input' | 'leaseToken' | 'leaseMs' | 'sends'>
+/** A job as it is shown: without its input and its results, which may hold personal data. */
+export type JobSummary = Omit<
+  JobRow,
+  'input' | 'inputObject' | 'steps' | 'leaseToken' | 'leaseMs' | 'sends' | 'debounce' | 'batchOpen'
+>
 
 const summary = {
   id: jobs.id,
@@ -26,11 +32,15 @@ const summary = {
   version: jobs.version,
   key: jobs.key,
   state: jobs.state,
+  priority: jobs.priority,
   runAt: jobs.runAt,
   attempt: jobs.attempt,
   maxAttempts: jobs.maxAttempts,
   leaseUntil: jobs.leaseUntil,
   sendAfter: jobs.sendAfter,
+  progress: jobs.progress,
+  batchId: jobs.batchId,
+  waitsFor: jobs.waitsFor,
   traceparent: jobs.traceparent,
   failure: jobs.failure,
   failureDetail: jobs.failureDetail,
@@ -39,11 +49,35 @@ const summary = {
   finishedAt: jobs.finishedAt,
 } as const
 
+const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i
+
+function idsOf(filter: JobFilter): readonly string[] | undefined {
+  for (const id of [...(filter.ids ?? []), ...(filter.batch === undefined ? [] : [filter.batch])]) {
+    if (!UUID.test(id)) throw new TypeError('A job’s id is a UUID')
+  }
+  return filter.ids
+}
+
+/** The filter as a condition in plain SQL on a table called `jobs`, for statements that change jobs. */
+export function whichJobs(filter: JobFilter): SQL {
+  const ids = idsOf(filter)
+  const parts = [
+    ids && (ids.length > 0 ? sql`id in ${list(ids)}` : sql`false`),
+    filter.state && sql`state = ${filter.state}`,
+    filter.type !== undefined && sql`type = ${filter.type}`,
+    filter.batch !== undefined && sql`batch_id = ${filter.batch}`,
+  ].filter((part): part is SQL => Boolean(part))
+  if (parts.length === 0) throw new TypeError('Say which jobs: ids, a state, a type, or a batch')
+  return sql.join(parts, sql` and `)
+}
+
 function where(filter: JobFilter): SQL | undefined {
+  const ids = idsOf(filter)
   return and(
-    filter.ids && inArray(jobs.id, [...filter.ids]),
+    ids && inArray(jobs.id, [...ids]),
     filter.state && eq(jobs.state, filter.state),
     filter.type === undefined ? undefined : eq(jobs.type, filter.type),
+    filter.batch === undefined ? undefined : eq(jobs.batchId, filter.batch),
   )
 }
 
@@ -58,7 +92,7 @@ export function listJobs(db: JobsDatabase, options: JobListOptions = {}): Promis
     .limit(limit)
 }
 
-/** How many jobs are in each state, by type. */
+/** How many jobs are in each state, by type. Reads every row. */
 export async function countJobs(
   db: JobsDatabase,
 ): Promise<{ type: string; state: JobState; count: number }[]> {
@@ -66,55 +100,29 @@ export async function countJobs(
     .select({ type: jobs.type, state: jobs.state, count: sql<number>`count(*)::int` })
     .from(jobs)
     .groupBy(jobs.type, jobs.state)
+    .orderBy(jobs.type, jobs.state)
 }
 
-/** Makes dead or discarded jobs new again, with all their attempts. Returns what is to be sent. */
+/** Makes dead or discarded jobs new again, with all their attempts; what their steps returned stays known. */
 export function replayJobs(
   db: JobsDatabase,
   filter: JobFilter,
 ): Promise<{ id: string; traceparent: string | null }[]> {
+  const waits = (ready: SQL): SQL =>
+    sql`case when ${jobs.waitsFor} > 0 then 'infinity'::timestamptz else ${ready} end`
   return db
     .update(jobs)
     .set({
       state: 'pending',
       attempt: 0,
-      runAt: sql`now()`,
-      sendAfter: sql`now() + interval '1 minute'`,
+      runAt: waits(sql`now()`),
+      sendAfter: waits(sql`now() + interval '1 minute'`),
       sends: 0,
       finishedAt: null,
+      // It is no suspect any more: whoever replays it has looked at it.
+      failure: null,
+      failureDetail: null,
     })
-    .where(and(where(filter), inArray(jobs.state, ['dead', 'discarded', 'cancelled'])))
+    .where(and(whichJobs(filter), inArray(jobs.state, ['dead', 'discarded', 'cancelled'])))
     .returning({ id: jobs.id, traceparent: jobs.traceparent })
-}
-
-/** Ends jobs that nobody will run any more: pending ones are cancelled, dead ones discarded. Returns how many. */
-export async function endJobs(
-  db: JobsDatabase,
-  filter: JobFilter,
-  from: 'pending' | 'dead',
-): Promise<number> {
-  const rows = await db
-    .update(jobs)
-    .set({ state: from === 'dead' ? 'discarded' : 'cancelled', finishedAt: sql`now()` })
-    .where(and(where(filter), eq(jobs.state, from)))
-    .returning({ id: jobs.id })
-  return rows.length
-}
-
-/** Deletes what has been over for longer than it is kept, in bounded bites. Returns how many. */
-export async function pruneJobs(
-  db: JobsDatabase,
-  keepMs: { done: number; dead: number },
-  limit: number,
-): Promise<number> {
-  const rows = await db
-    .delete(jobs)
-    .where(
-      sql`${jobs.id} in (select id from ${jobs} where finished_at < now() - interval '1 millisecond' *
-        (case when state = 'dead' then ${keepMs.dead}::double precision else ${keepMs.done}::double precision end)
-        and finished_at < now() - interval '1 millisecond' * ${Math.min(keepMs.dead, keepMs.done)}::double precision
-        order by finished_at limit ${limit} for update skip locked)`,
-    )
-    .returning({ id: jobs.id })
-  return rows.length
 }

@@ -2,22 +2,35 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import {
   BreakwaterError,
   currentWork,
+  type Duration,
   type EnqueueOptions,
   type FieldFault,
+  milliseconds,
   span,
   traceparent,
   uuidv7,
 } from '../core/index.ts'
-import type { JobsDatabase, JobsTransaction } from './database.ts'
+import { HORIZON, type insertStatement, type NewJob } from './insert.ts'
 import type { AnyJob } from './job.ts'
 import { delaySeconds, type JobQueue, messageFor } from './message.ts'
-import { HORIZON, insertStatement, type NewJob } from './store.ts'
-
-/** Payloads live in a row; past this they belong into an object store. */
-const MAX_INPUT = 262_144
+import { maxInput, type PayloadOptions, storeInput } from './payload.ts'
+import { START_LEASE } from './workflow-start.ts'
 
 /** Between the end of a handler's timeout and that of its lease: time to write down how it ended. */
 const GRACE = 30_000
+
+/** When and how a job runs. */
+export interface JobEnqueueOptions extends Omit<EnqueueOptions, 'delay'> {
+  /** Before it may start: seconds, or a duration such as `'10 m'`. At most ten years. Default 0. */
+  readonly delay?: number | Exclude<Duration, number>
+  /** -100 to 100; higher first. Default: the job's own. */
+  readonly priority?: number
+  /**
+   * While a job of this type with this key has not started, no second one is made: the waiting one takes this input
+   * and waits anew. `wait` is how long; `maxWait`, from the first call on, bounds it (default ten times `wait`).
+   */
+  readonly debounce?: { readonly key: string; readonly wait: Duration; readonly maxWait?: Duration }
+}
 
 /** The statement that makes a job, to be run by the caller. */
 export type JobStatement = ReturnType<typeof insertStatement>
@@ -47,23 +60,42 @@ export async function validate(
   return { faults: result.issues.map((issue) => ({ pointer: pointer(issue.path), detail: issue.message })) }
 }
 
+const within = (text: string, length: number): boolean => text !== '' && text.length <= length
+
+function timing({ key, delay = 0, debounce }: JobEnqueueOptions): Pick<NewJob, 'delay' | 'debounce'> {
+  if (debounce === undefined) {
+    const seconds = typeof delay === 'string' ? milliseconds(delay) / 1000 : delay
+    if (!(seconds >= 0 && seconds <= 10 * 366 * 86_400))
+      throw new TypeError('A job’s delay is 0 to ten years, in seconds')
+    return { delay: seconds }
+  }
+  if (key !== undefined || delay !== 0) throw new TypeError('A debounced job has no key and no delay')
+  const wait = milliseconds(debounce.wait)
+  const maxWait = debounce.maxWait === undefined ? wait * 10 : milliseconds(debounce.maxWait)
+  if (!within(debounce.key, 500) || wait < 1 || maxWait < wait)
+    throw new TypeError('debounce takes a key of 1 to 500 characters, a wait, and a maxWait not below it')
+  return { delay: wait / 1000, debounce: { key: debounce.key, maxWait } }
+}
+
 /** Makes the row of a job. The input is checked as it will be read: after a way through JSON. */
 export async function newJob(
-  def: Omit<AnyJob, 'handler'>,
+  def: Omit<AnyJob, 'handler' | 'limit'>,
   input: unknown,
-  options: EnqueueOptions,
+  options: JobEnqueueOptions,
+  payloads?: PayloadOptions,
 ): Promise<NewJob> {
-  const { key, delay = 0 } = options
-  if (!(delay >= 0 && delay <= 10 * 366 * 86_400))
-    throw new TypeError('A job’s delay is 0 to ten years, in seconds')
-  if (key !== undefined && (key === '' || key.length > 500))
-    throw new TypeError('A job’s key is 1 to 500 characters')
+  const { key, priority = def.priority } = options
+  const when = timing(options)
+  if (key !== undefined && !within(key, 500)) throw new TypeError('A job’s key is 1 to 500 characters')
+  if (!Number.isInteger(priority) || Math.abs(priority) > 100)
+    throw new TypeError('A job’s priority is -100 to 100')
   const text = JSON.stringify(input) ?? 'null'
-  if (text.length > MAX_INPUT) {
+  const most = maxInput(payloads)
+  if (text.length > most) {
     throw new BreakwaterError('payload-too-large', {
       status: 500,
       cause: new RangeError(
-        `The input of job "${def.type}" has ${text.length} characters; ${MAX_INPUT} are allowed`,
+        `The input of job "${def.type}" has ${text.length} characters; ${most} are allowed`,
       ),
     })
   }
@@ -79,15 +111,19 @@ export async function newJob(
     })
   }
   const work = currentWork()
+  const id = uuidv7()
+  const inputObject = await storeInput(payloads, id, text)
   return {
-    id: uuidv7(),
+    id,
     type: def.type,
     version: def.version,
-    input: stored,
+    input: inputObject === undefined ? stored : null,
+    inputObject,
     key,
-    delay,
+    priority,
+    ...when,
     maxAttempts: def.retry.attempts,
-    leaseMs: def.timeout + GRACE,
+    leaseMs: def.runsOn === 'workflow' ? START_LEASE : def.timeout + GRACE,
     traceparent: work && traceparent(work.trace),
   }
 }
@@ -118,10 +154,4 @@ export async function sendLater(
   const work = currentWork()
   if (work) work.waitUntil(sending)
   else await sending
-}
-
-/** Writes one job, in the caller's transaction if there is one. Resolves with the id of the job that exists then. */
-export async function insertJob(db: JobsDatabase | JobsTransaction, row: NewJob): Promise<string> {
-  const [written] = await insertStatement(db, row)
-  return written?.id ?? row.id
 }

@@ -1,59 +1,48 @@
 import { uuidv7 } from '../../core/index.ts'
-import type { AnyDatabase, CriticalSource, PickValue } from '../../db/index.ts'
-import type { JobsDatabase } from '../../jobs/database.ts'
-import { listJobs, pruneJobs, replayJobs } from '../../jobs/manage.ts'
-import { jobs } from '../../jobs/schema.ts'
-import {
-  bury,
-  buryCrashed,
-  type Claim,
-  claim,
-  finish,
-  insertStatement,
-  postpone,
-  requeueExpired,
-  takeDue,
-  whyUnclaimed,
-} from '../../jobs/store.ts'
+import type { AnyDatabase, CriticalSource } from '../../db/index.ts'
+import { job } from '../../jobs/job.ts'
+import { createJobs } from '../../jobs/jobs.ts'
+import { jobs as table } from '../../jobs/schema.ts'
 
-const of = (db: AnyDatabase): JobsDatabase => db as unknown as JobsDatabase
+/** Takes any input: rows of a filled table hold what nobody wrote. */
+const anything = {
+  '~standard': { version: 1, vendor: 'breakwater', validate: (value: unknown) => ({ value }) },
+} as const
 
-const anyJob = async (pick: PickValue): Promise<Claim> => ({
-  id: await pick(jobs.id),
-  token: uuidv7(),
-  type: 'mail',
-  version: 1,
-  input: {},
-  attempt: 1,
-  maxAttempts: 5,
-})
+function jobsOn(db: AnyDatabase) {
+  const nothing = async (): Promise<void> => {}
+  const mail = job('plans.mail', { input: anything }, nothing)
+  const failing = job('plans.failing', { input: anything }, async () => {
+    throw new Error('on purpose')
+  })
+  const jobs = createJobs({
+    db: db as never,
+    queue: { send: nothing, sendBatch: nothing },
+    reporter: { captureException() {}, captureMessage() {} },
+    jobs: [mail, failing],
+  })
+  return { jobs, mail, failing }
+}
 
-const failure = { failure: 'Error', failureDetail: null }
-
-/** What jobs ask of Postgres. */
+/** What jobs ask of Postgres, by what is done. */
 export const jobQueries: Readonly<Record<string, CriticalSource>> = {
-  'jobs.enqueue': (db, _pick) =>
-    insertStatement(of(db), {
-      id: uuidv7(),
-      type: 'mail',
-      version: 1,
-      input: {},
-      key: uuidv7(),
-      delay: 0,
-      maxAttempts: 5,
-      leaseMs: 60_000,
-      traceparent: undefined,
-    }),
-  'jobs.claim': async (db, pick) => claim(of(db), await pick(jobs.id)),
-  'jobs.why-unclaimed': async (db, pick) => whyUnclaimed(of(db), await pick(jobs.id)),
-  'jobs.finish': async (db, pick) => finish(of(db), await anyJob(pick)),
-  'jobs.postpone': async (db, pick) => postpone(of(db), await anyJob(pick), 1000, failure),
-  'jobs.bury': async (db, pick) => bury(of(db), await anyJob(pick), failure),
-  'jobs.bury-crashed': (db) => buryCrashed(of(db)),
-  'jobs.requeue-expired': (db) => requeueExpired(of(db)),
-  'jobs.take-due': (db) => takeDue(of(db), 100),
-  'jobs.list': (db) => listJobs(of(db), { limit: 50 }),
-  'jobs.list-dead': (db) => listJobs(of(db), { state: 'dead', limit: 50 }),
-  'jobs.replay': async (db, pick) => replayJobs(of(db), { ids: [await pick(jobs.id)] }),
-  'jobs.prune': (db) => pruneJobs(of(db), { done: 7 * 86_400_000, dead: 30 * 86_400_000 }, 100),
+  'jobs.enqueue': (db) => {
+    const { jobs, mail } = jobsOn(db)
+    return jobs.enqueue(mail, {}, { key: uuidv7() })
+  },
+  'jobs.run': async (db) => {
+    const { jobs, mail } = jobsOn(db)
+    return jobs.run(await jobs.enqueue(mail, {}))
+  },
+  'jobs.fail': async (db) => {
+    const { jobs, failing } = jobsOn(db)
+    return jobs.run(await jobs.enqueue(failing, {}))
+  },
+  'jobs.run-what-is-over': async (db, pick) => jobsOn(db).jobs.run(await pick(table.id)),
+  'jobs.sweep': (db) => jobsOn(db).jobs.sweep(),
+  'jobs.relay': (db) => jobsOn(db).jobs.relay(),
+  'jobs.list': (db) => jobsOn(db).jobs.list({ limit: 50 }),
+  'jobs.list-dead': (db) => jobsOn(db).jobs.list({ state: 'dead', limit: 50 }),
+  'jobs.replay': async (db, pick) => jobsOn(db).jobs.replay({ ids: [await pick(table.id)] }),
+  'jobs.cancel': async (db, pick) => jobsOn(db).jobs.cancel({ ids: [await pick(table.id)] }),
 }

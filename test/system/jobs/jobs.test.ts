@@ -202,7 +202,8 @@ describe('round trips', () => {
     await jobs.enqueue(pay, order)
     expect(await counted(() => jobs.consume(queue.take().batch))).toEqual({ http: 1, sockets: 1 })
     expect(await counted(() => jobs.relay())).toEqual({ http: 1, sockets: 0 })
-    expect(await counted(() => jobs.sweep())).toEqual({ http: 3, sockets: 0 })
+    expect(await counted(() => jobs.sweep())).toEqual({ http: 1, sockets: 0 })
+    expect(await counted(() => jobs.cron())).toEqual({ http: 2, sockets: 0 })
   })
 })
 
@@ -215,7 +216,7 @@ describe('the effect in the database', () => {
     const all = await Promise.all(
       [1, 2, 3].map(() => jobs.consume(batchOf([message?.body, message?.body]).batch)),
     )
-    expect(all.flat().sort()).toEqual(['done', 'early', 'early', 'early', 'early', 'early'])
+    expect(all.flat().sort()).toEqual(['done', 'early', 'early', 'early', 'early', 'skipped'])
     expect(await ledger()).toBe(1)
     expect(await jobs.consume(batchOf([message?.body]).batch)).toEqual(['skipped'])
     expect(await ledger()).toBe(1)
@@ -360,8 +361,13 @@ describe('retries and dead letters', () => {
     await set(`type = 'renamed' where id = '${a}'`)
     await set(`version = 9 where id = '${b}'`)
     await set(`input = '{}' where id = '${c}'`)
+    // In the middle of a deployment another worker may know them: they are put back twice.
+    expect(await jobs.consume(queue.take().batch)).toEqual(['retried', 'retried', 'dead'])
+    await set(`run_at = now() where state = 'pending'`)
+    expect(await jobs.consume(queue.take().batch)).toEqual(['retried', 'retried'])
+    await set(`run_at = now() where state = 'pending'`)
     const { batch, fates } = queue.take()
-    expect(await jobs.consume(batch)).toEqual(['dead', 'dead', 'dead'])
+    expect(await jobs.consume(batch)).toEqual(['dead', 'dead'])
     expect(fates.every(({ acked }) => acked === 1)).toBe(true)
     expect((await rows()).map((row) => row['failure'])).toEqual([
       'unknown-type',

@@ -1,0 +1,130 @@
+import { type SQL, sql } from 'drizzle-orm'
+import type { JobsDatabase, JobsTransaction } from './database.ts'
+import { jobs } from './schema.ts'
+
+/** What is written when a job is made. */
+export interface NewJob {
+  readonly id: string
+  readonly type: string
+  readonly version: number
+  readonly input: unknown
+  readonly inputObject?: string | undefined
+  readonly key?: string | undefined
+  readonly debounce?: { readonly key: string; readonly maxWait: number } | undefined
+  readonly priority?: number
+  /** Seconds. Infinity: until {@link NewJob.waitsFor} others have ended. */
+  readonly delay: number
+  readonly maxAttempts: number
+  readonly leaseMs: number
+  readonly traceparent?: string | undefined
+  readonly batchId?: string | undefined
+  readonly waitsFor?: number
+}
+
+/** Seconds that a message may take to arrive before the relay sends another. */
+export const PATIENCE = 60
+
+/** From how far ahead a delay is handed to the queue; further ones wait in Postgres. Within the queue's 24 hours. */
+export const HORIZON: number = 12 * 3600
+
+/** Every moment is told by the database's clock: workers' clocks differ, and stand still between I/O. */
+export const inMs = (ms: number): SQL =>
+  Number.isFinite(ms)
+    ? sql`now() + ${ms}::double precision * interval '1 millisecond'`
+    : sql`'infinity'::timestamptz`
+
+/** When the relay first looks at a job that starts in so many seconds. */
+const firstSend = (delay: number): number => (delay > HORIZON ? delay - HORIZON : delay + PATIENCE)
+
+function values(row: NewJob) {
+  return {
+    id: row.id,
+    type: row.type,
+    version: row.version,
+    input: row.input,
+    inputObject: row.inputObject ?? null,
+    key: row.key ?? null,
+    debounce: row.debounce?.key ?? null,
+    state: 'pending' as const,
+    priority: row.priority ?? 0,
+    runAt: inMs(row.delay * 1000),
+    maxAttempts: row.maxAttempts,
+    leaseMs: row.leaseMs,
+    sendAfter: inMs(firstSend(row.delay) * 1000),
+    batchId: row.batchId ?? null,
+    batchOpen: row.batchId !== undefined,
+    waitsFor: row.waitsFor ?? 0,
+    traceparent: row.traceparent ?? null,
+  }
+}
+
+/** The id of the job that exists now: the new one's, or the earlier one's with the same key. */
+export function insertStatement(
+  db: Pick<JobsDatabase, 'insert'> | Pick<JobsTransaction, 'insert'>,
+  row: NewJob,
+) {
+  const insert = db.insert(jobs).values(values(row))
+  if (row.debounce === undefined) {
+    return (
+      insert
+        // An update of nothing, so that the earlier job's id comes back in the same round trip.
+        .onConflictDoUpdate({
+          target: [jobs.type, jobs.key],
+          targetWhere: sql`${jobs.key} is not null`,
+          set: { key: sql`excluded.key` },
+        })
+        .returning({ id: jobs.id })
+    )
+  }
+  const until = sql`least(excluded.run_at, ${jobs.createdAt} + ${row.debounce.maxWait}::double precision * interval '1 millisecond')`
+  return insert
+    .onConflictDoUpdate({
+      target: [jobs.type, jobs.debounce],
+      targetWhere: sql`${jobs.debounce} is not null`,
+      // The last call's input counts, and the waiting begins anew, up to a bound.
+      set: {
+        input: sql`excluded.input`,
+        inputObject: sql`excluded.input_object`,
+        version: sql`excluded.version`,
+        runAt: until,
+        sendAfter: sql`${until} + ${PATIENCE} * interval '1 second'`,
+        sends: 0,
+      },
+    })
+    .returning({ id: jobs.id })
+}
+
+/** Writes one job, in the caller's transaction if there is one. Resolves with the id of the job that exists then. */
+export async function insertJob(db: JobsDatabase | JobsTransaction, row: NewJob): Promise<string> {
+  const [written] = await insertStatement(db, row)
+  return written?.id ?? row.id
+}
+
+/** How many rows go into one statement: a statement has at most 65,535 parameters. */
+export const ROWS_PER_INSERT = 1000
+
+/** Writes many at once; those whose key is taken are left out. Returns the ids of the rows that were written. */
+export async function insertMany(
+  db: JobsDatabase | JobsTransaction,
+  rows: readonly NewJob[],
+): Promise<ReadonlySet<string>> {
+  const written = await db
+    .insert(jobs)
+    .values(rows.map(values))
+    .onConflictDoNothing()
+    .returning({ id: jobs.id })
+  return new Set(written.map(({ id }) => id))
+}
+
+/** The columns of {@link rowSql}. */
+export const ROW_COLUMNS: SQL = sql.raw(
+  'id, type, version, input, input_object, key, state, priority, run_at, max_attempts, lease_ms, send_after, traceparent',
+)
+
+/** One row for `values` in plain SQL. */
+export function rowSql(row: NewJob): SQL {
+  const one = values(row)
+  return sql`(${one.id}::uuid, ${one.type}::text, ${one.version}::int, ${JSON.stringify(one.input)}::jsonb,
+    ${one.inputObject}::text, ${one.key}::text, 'pending', ${one.priority}::smallint, ${one.runAt}, ${one.maxAttempts}::int,
+    ${one.leaseMs}::int, ${one.sendAfter}, ${one.traceparent}::text)`
+}

@@ -1,0 +1,183 @@
+import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
+import { uuidv7 } from '../core/index.ts'
+import type { JobsDatabase, JobsTransaction } from './database.ts'
+import { inMs, PATIENCE } from './insert.ts'
+import { type JobRow, jobs } from './schema.ts'
+
+/** A claimed job. */
+export type Claim = Pick<
+  JobRow,
+  'id' | 'type' | 'version' | 'input' | 'inputObject' | 'attempt' | 'maxAttempts' | 'priority' | 'steps'
+> & { readonly token: string; readonly traceparent: string | null }
+
+/** The columns of a claim. */
+export const claimed = {
+  id: jobs.id,
+  type: jobs.type,
+  version: jobs.version,
+  input: jobs.input,
+  inputObject: jobs.inputObject,
+  attempt: jobs.attempt,
+  maxAttempts: jobs.maxAttempts,
+  priority: jobs.priority,
+  steps: jobs.steps,
+  traceparent: jobs.traceparent,
+} as const
+
+/**
+ * Takes the leases of jobs that are ready, in one statement.
+ * @param suspects Whether to take also a job that has crashed a worker. Only alone: it must not take others with it.
+ */
+export async function claim(db: JobsDatabase, ids: readonly string[], suspects: boolean): Promise<Claim[]> {
+  const token = uuidv7()
+  // A queue's delay is in whole seconds and may come a moment early.
+  const ready = sql`${jobs.state} = 'pending' and ${jobs.runAt} <= now() + interval '1 second'`
+  const rows = await db
+    .update(jobs)
+    .set({
+      state: 'running',
+      leaseToken: token,
+      leaseUntil: sql`now() + ${jobs.leaseMs} * interval '1 millisecond'`,
+      attempt: sql`${jobs.attempt} + 1`,
+      // From now on another may be made under it.
+      debounce: null,
+      startedAt: sql`now()`,
+    })
+    .where(
+      and(
+        ids.length === 1 ? eq(jobs.id, ids[0] as string) : inArray(jobs.id, [...ids]),
+        sql`${jobs.attempt} < ${jobs.maxAttempts}`,
+        suspects
+          ? sql`(${ready} or ${jobs.state} = 'running' and ${jobs.leaseUntil} < now())`
+          : sql`${ready} and ${jobs.failure} is distinct from 'crashed'`,
+      ),
+    )
+    .returning(claimed)
+  return rows.map((row) => ({ ...row, token }))
+}
+
+/** Why a job could not be claimed. */
+export type Unclaimed =
+  /** Finished, or no such job: the message has done its duty. */
+  | { readonly is: 'over' }
+  /** Leased by another, or not to be started yet: come back in so many milliseconds. */
+  | { readonly is: 'early'; readonly ms: number }
+  /** It has crashed a worker: to be tried alone. */
+  | { readonly is: 'suspect' }
+  /** Its last attempt's lease ran out: whoever had it crashed. */
+  | { readonly is: 'crashed' }
+
+/** Looks why. */
+export async function whyUnclaimed(
+  db: JobsDatabase,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, Unclaimed>> {
+  const rows = await db
+    .select({
+      id: jobs.id,
+      state: jobs.state,
+      failure: jobs.failure,
+      spent: sql<boolean>`${jobs.attempt} >= ${jobs.maxAttempts}`,
+      ms: sql<string>`ceil(least(1e12, extract(epoch from (case when ${jobs.state} = 'running' then ${jobs.leaseUntil} else ${jobs.runAt} end) - now()) * 1000))::bigint::text`,
+    })
+    .from(jobs)
+    .where(inArray(jobs.id, [...ids]))
+  return new Map(
+    rows.map((row): [string, Unclaimed] => {
+      if (row.state !== 'pending' && row.state !== 'running') return [row.id, { is: 'over' }]
+      const ms = Number(row.ms)
+      if (row.state === 'running' && ms < 0) return [row.id, { is: row.spent ? 'crashed' : 'suspect' }]
+      if (row.state === 'pending' && ms <= 1000 && row.failure === 'crashed')
+        return [row.id, { is: 'suspect' }]
+      // One that waits for a batch starts by a message of the batch's end.
+      if (ms >= 1e12) return [row.id, { is: 'over' }]
+      return [row.id, { is: 'early', ms: Math.max(0, ms) }]
+    }),
+  )
+}
+
+const held = (claim: Pick<Claim, 'id' | 'token'>): SQL | undefined =>
+  and(eq(jobs.id, claim.id), eq(jobs.leaseToken, claim.token))
+
+/** What a row no longer holds when nobody works on it. */
+export const released = { leaseToken: null, leaseUntil: null } as const
+
+/** Why an attempt failed, safe to keep. */
+export interface Failure {
+  readonly failure: string
+  readonly failureDetail: string | null
+}
+
+/** Puts it back, to be tried again. False when the lease was lost. */
+export async function postpone(
+  db: JobsDatabase,
+  claim: Claim,
+  ms: number,
+  failure: Failure | undefined,
+): Promise<boolean> {
+  const rows = await db
+    .update(jobs)
+    .set({
+      state: 'pending',
+      ...released,
+      // No failure: it never began, and this was no attempt.
+      ...(failure ?? { attempt: sql`${jobs.attempt} - 1` }),
+      runAt: inMs(ms),
+      sendAfter: inMs(ms + PATIENCE * 1000),
+      sends: 0,
+    })
+    .where(held(claim))
+    .returning({ id: jobs.id })
+  return rows.length > 0
+}
+
+/** Remembers what a step returned. False when the lease was lost. */
+export async function saveStep(
+  db: JobsDatabase,
+  claim: Claim,
+  name: string,
+  result: unknown,
+): Promise<boolean> {
+  const rows = await db
+    .update(jobs)
+    .set({
+      steps: sql`coalesce(${jobs.steps}, '{}'::jsonb) || jsonb_build_object(${name}::text, ${JSON.stringify(result)}::jsonb)`,
+    })
+    .where(held(claim))
+    .returning({ id: jobs.id })
+  return rows.length > 0
+}
+
+/** Writes down how far it is. False when the lease was lost. */
+export async function saveProgress(db: JobsDatabase, claim: Claim, progress: unknown): Promise<boolean> {
+  const rows = await db.update(jobs).set({ progress }).where(held(claim)).returning({ id: jobs.id })
+  return rows.length > 0
+}
+
+/**
+ * Which claims still hold; the leases of those that have not begun start anew.
+ * A job that was cancelled, or that somebody else has, is not among them.
+ */
+export async function heartbeat(
+  db: JobsDatabase | JobsTransaction,
+  claims: readonly Pick<Claim, 'id' | 'token'>[],
+  waiting: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const waits = waiting.length > 0 ? inArray(jobs.id, [...waiting]) : sql`false`
+  const rows = await db
+    .update(jobs)
+    .set({
+      leaseUntil: sql`case when ${waits} then now() + ${jobs.leaseMs} * interval '1 millisecond' else ${jobs.leaseUntil} end`,
+    })
+    .where(
+      and(
+        inArray(
+          jobs.id,
+          claims.map(({ id }) => id),
+        ),
+        inArray(jobs.leaseToken, [...new Set(claims.map(({ token }) => token))]),
+      ),
+    )
+    .returning({ id: jobs.id })
+  return new Set(rows.map(({ id }) => id))
+}

@@ -1,0 +1,65 @@
+import { and, eq, sql } from 'drizzle-orm'
+import type { JobsDatabase } from './database.ts'
+import { finish } from './ending.ts'
+import { LeaseLost } from './errors.ts'
+import { type Claim, claimed } from './lease.ts'
+import { type Attempt, type Consumer, execute, failed, wake } from './run.ts'
+import { jobs } from './schema.ts'
+import type { WorkflowParams } from './workflow-start.ts'
+
+/** The part of a `WorkflowStep` that jobs use. */
+export interface WorkflowSteps {
+  // biome-ignore lint/suspicious/noExplicitAny: the platform's own type wants a serialisable result.
+  do(name: string, fn: () => Promise<any>): Promise<any>
+}
+
+/** The row of a job that a workflow holds, its lease now as long as the job may take. */
+async function begin(
+  db: JobsDatabase,
+  { id, token }: WorkflowParams,
+  ms: number,
+): Promise<Claim | undefined> {
+  const [row] = await db
+    .update(jobs)
+    .set({ leaseUntil: sql`now() + ${ms}::double precision * interval '1 millisecond'` })
+    .where(and(eq(jobs.id, id), eq(jobs.leaseToken, token)))
+    .returning(claimed)
+  return row && { ...row, token }
+}
+
+/**
+ * One attempt of a job, as a workflow: every `step` is one of the workflow's and survives its restarts, and is kept in
+ * the job's row as well, for the next attempt. Retries, dead letters and replays stay those of every other job.
+ */
+export async function runWorkflow(
+  consumer: Consumer,
+  params: WorkflowParams,
+  steps: WorkflowSteps,
+): Promise<Attempt['outcome']> {
+  const { token } = params
+  const type = await steps.do('breakwater: look', async () => {
+    const [row] = await consumer.db.select({ type: jobs.type }).from(jobs).where(eq(jobs.id, params.id))
+    return row?.type ?? null
+  })
+  const def = consumer.jobs.get(String(type))
+  if (def === undefined) return 'skipped'
+  // Not a remembered step: after a restart the row is read anew, with what later steps have left in it.
+  const claim = await begin(consumer.db, { id: params.id, token }, def.timeout + 60_000)
+  if (claim === undefined) return 'skipped'
+  const lost = new AbortController()
+  try {
+    await execute(consumer, def, claim, {
+      lost: lost.signal,
+      perform: (name, fn) => steps.do(name, fn),
+      finish: async () => {
+        const ending = await finish(consumer.db, [claim])
+        if (ending.ended.length === 0) throw new LeaseLost()
+        await wake(consumer, ending.ready)
+        return true
+      },
+    })
+    return 'done'
+  } catch (error) {
+    return (await failed(consumer, def, claim, error)).outcome
+  }
+}
