@@ -175,7 +175,7 @@ describe('against @upstash/ratelimit', () => {
 async function inline(port: number, command: string): Promise<string> {
   const socket = connect(port, '127.0.0.1')
   socket.end(`${command}\r\nQUIT\r\n`)
-  return Buffer.concat(await Array.fromAsync(socket)).toString()
+  return Buffer.concat(await socket.toArray()).toString()
 }
 
 const hasRedis = (() => {
