@@ -2,11 +2,12 @@
  * Rate limits: named policies, decided together in one round trip, in Redis or in memory.
  * @module
  */
-export type { Access, Challenge } from './access.ts'
+
 export { addressNetwork, byAddress } from './address.ts'
 export type { Decision, PolicyOutcome, RateLimitRequest } from './decision.ts'
 export { refusal } from './errors.ts'
 export { rateLimitFields } from './fields.ts'
+export type { Access, Challenge } from './gate.ts'
 export { type Hold, hold } from './hold.ts'
 export { createLimiter, type LimiterOptions, type RateLimiter } from './limiter.ts'
 export { type RateLimit, type RateLimitEnv, type RateLimitOptions, rateLimit } from './middleware.ts'

@@ -1,7 +1,7 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { currentWork } from '../core/index.ts'
-import { type Access, type Challenge, challengeRequired, denial } from './access.ts'
 import type { Decision, RateLimitRequest } from './decision.ts'
+import { type Access, type Challenge, challengeRequired, denial } from './gate.ts'
 import { joined } from './joined.ts'
 import { createLimiter, type LimiterOptions, type RateLimiter } from './limiter.ts'
 import type { Policies } from './policy.ts'
