@@ -4,8 +4,11 @@ import { describeError } from './describe.ts'
 import { type ErrorCode, type FieldFault, isBreakwaterError } from './errors.ts'
 import { problemPage } from './problem-page.ts'
 
-/** Where `type` points unless told otherwise: the reference of error codes. */
-export const PROBLEM_TYPE_BASE = 'https://breakwater.dev/errors/'
+/**
+ * What `type` begins with unless told otherwise: names that nobody else can have and that lead nowhere, which RFC 9457,
+ * section 3.1.1, allows. Give a `typeBase` of your own to make them lead to your documentation.
+ */
+export const PROBLEM_TYPE_BASE = 'urn:uuid:9e295d6e-1904-44d6-9515-efa60d77aeef#'
 
 /** Kinds of problem that are not ours to name: they are in IANA's registry by draft-ietf-httpapi-ratelimit-headers-11. */
 const REGISTERED: ReadonlySet<string> = new Set(['quota-exceeded', 'abnormal-usage-detected'])
@@ -19,7 +22,7 @@ function typeOf(code: string | undefined, base: string | undefined): string {
 
 /** A problem document (RFC 9457). */
 export interface Problem {
-  /** A URI that names the kind of problem and leads to its explanation; `about:blank` for a plain HTTP status. */
+  /** A URI that names the kind of problem; `about:blank` for a plain HTTP status. */
   readonly type: string
   /** A short summary of the kind of problem; the same for each occurrence. */
   readonly title: string
@@ -38,7 +41,10 @@ export interface Problem {
 
 /** How an error becomes a problem document. */
 export interface ProblemOptions {
-  /** Begins the `type` URI; the code follows. Default {@link PROBLEM_TYPE_BASE}. */
+  /**
+   * Begins the `type` URI; the code follows. `https://docs.acme.dev/errors#` makes each a link to a page of yours.
+   * Default {@link PROBLEM_TYPE_BASE}.
+   */
   readonly typeBase?: string
   /** The request id, for `instance`. */
   readonly requestId?: string | undefined
