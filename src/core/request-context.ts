@@ -50,13 +50,14 @@ export function workForRequest(
   if (current?.kind === 'request') {
     const unit = current instanceof UnitOfWork ? current : adopt(current)
     if (given !== undefined) unit.goBy(given)
+    // A wrapper does not know what is said further in.
+    if (options.continueTrace === false) unit.leaveTrace()
     return unit
   }
-  const trace = options.continueTrace === false ? undefined : incomingTrace(headers)
   return new UnitOfWork('request', context, {
     signal: () => request.signal,
     ...(given !== undefined && { id: given }),
-    ...(trace && { trace }),
+    ...(options.continueTrace !== false && { trace: () => incomingTrace(headers) }),
   })
 }
 

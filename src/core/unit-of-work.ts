@@ -15,8 +15,8 @@ export interface WaitUntil {
 export interface WorkOptions {
   /** Default: a new UUID version 7. */
   readonly id?: string
-  /** Default: a new trace, made when first asked for. */
-  readonly trace?: TraceContext
+  /** May be a thunk, called when needed. Default: a new trace, made when first asked for. */
+  readonly trace?: TraceContext | (() => TraceContext | undefined)
   /** Milliseconds from now until the work must be done. Default: no budget. */
   readonly budget?: number
   /** Aborts the work's signal as well: the request's own signal, for example. May be a thunk, called when needed. */
@@ -34,7 +34,7 @@ export class UnitOfWork implements Work {
   readonly #context: WaitUntil | (() => WaitUntil | undefined) | undefined
   readonly #outer: WorkOptions['signal']
   #id: string | undefined
-  #trace: TraceContext | undefined
+  #trace: WorkOptions['trace']
   #observers: WorkObserver[] | undefined
   #controller: AbortController | undefined
   #signal: AbortSignal | undefined
@@ -65,8 +65,14 @@ export class UnitOfWork implements Work {
   }
 
   get trace(): TraceContext {
+    if (typeof this.#trace === 'function') this.#trace = this.#trace()
     this.#trace ??= { traceId: traceId(), spanId: spanId(), sampled: true }
     return this.#trace
+  }
+
+  /** Leaves the caller's trace, if it continues one, and begins its own. */
+  leaveTrace(): void {
+    if (typeof this.#trace === 'function' || this.#trace?.parentSpanId !== undefined) this.#trace = undefined
   }
 
   get signal(): AbortSignal {

@@ -167,6 +167,22 @@ describe('the trace', () => {
     expect(await ask({ traceparent: 'nonsense' })).toMatch(/^[0-9a-f]{32}$/)
     expect(await ask({ traceparent: valid }, false)).not.toBe('a'.repeat(32))
   })
+
+  it('begins anew when told to further in than where the work began', async () => {
+    const { withCapture } = await import('breakwater/capture')
+    const valid = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
+    const ask = async (continueTrace: boolean): Promise<string> => {
+      const app = new Hono<RequestContextEnv>()
+        .use(requestContext({ continueTrace }))
+        .get('/', (c) => c.text(c.var.work.trace.traceId))
+      const worker = withCapture({ dsn: 'https://key@errors.acme.dev/1', tracesSampleRate: 0 }, shield(app))
+      const context = { waitUntil() {}, passThroughOnException() {} } as unknown as ExecutionContext
+      const request = new Request('https://app.acme.dev/', { headers: { traceparent: valid } })
+      return (await worker.fetch(request, {}, context)).text()
+    }
+    expect(await ask(true)).toBe('a'.repeat(32))
+    expect(await ask(false)).not.toBe('a'.repeat(32))
+  })
 })
 
 describe('work beyond the reply', () => {
