@@ -4,7 +4,7 @@ import { captureMiddleware, traceRoutes } from 'breakwater/capture'
 import { breakerStates, problems, type RequestContextEnv, requestContext } from 'breakwater/core'
 import { health, postgresCheck, queueCheck, r2Check, redisCheck } from 'breakwater/health'
 import { log } from 'breakwater/log'
-import { type RateLimitEnv, rateLimit } from 'breakwater/rate-limit'
+import { deferLimit, type RateLimitEnv, rateLimit } from 'breakwater/rate-limit'
 import { bodyLimit, secure } from 'breakwater/secure'
 import { Hono } from 'hono'
 import type { Bindings } from './env.ts'
@@ -18,6 +18,7 @@ export type AppEnv = { Bindings: Bindings } & RequestContextEnv & RateLimitEnv &
 export function createApp(services: Services) {
   const { env, db, redis, limiter, auth, uploads } = services
   const development = env.ENVIRONMENT === 'development'
+  const deferred = deferLimit()
 
   const app = traceRoutes(new Hono<AppEnv>())
     .use(captureMiddleware())
@@ -40,6 +41,12 @@ export function createApp(services: Services) {
       }),
     )
     .use(guard({ limits: rateLimit({ limiter }), auth }))
+    // These ask the limiter themselves, by account too: both questions travel together.
+    .use('/auth/sign-up', deferred)
+    .use('/auth/sign-in/*', deferred)
+    .use('/auth/verify-mail', deferred)
+    .use('/auth/password/*', deferred)
+    .use('/auth/mail/*', deferred)
     .route('/auth', authRoutes(auth))
     .get('/me', requireUser(), (c) => c.json(c.var.user))
     // Kinds of uploads have limits of their own.
