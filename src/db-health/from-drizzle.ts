@@ -17,12 +17,14 @@ function textOf(expression: Sql): string {
 }
 
 function columnsOf(table: PgTable): ColumnModel[] {
-  return getTableConfig(table).columns.map((column) => {
+  const { columns, primaryKeys } = getTableConfig(table)
+  const keyed = new Set(primaryKeys.flatMap((key) => key.columns.map((column) => column.name)))
+  return columns.map((column) => {
     const type = column.getSQLType()
     return {
       name: column.name,
       type: typeName(type),
-      notNull: column.notNull,
+      notNull: column.notNull || keyed.has(column.name),
       sequence: /serial$/i.test(type) ? 'serial' : column.generatedIdentity ? 'identity' : undefined,
     }
   })
@@ -37,7 +39,7 @@ function indexOf(table: string, config: IndexConfig): IndexModel {
     return { column: name, text: name.toLowerCase() }
   })
   return {
-    name: config.name ?? '',
+    name: config.name ?? `${table}_${parts.map((part) => part.column).join('_')}_index`,
     columns: parts.map((part) => part.column),
     expressions: parts.map((part) => part.text),
     unique: config.unique,

@@ -47,13 +47,14 @@ interface SnapshotTable {
 function tableOf(table: SnapshotTable): TableModel {
   const { name } = table
   const columns = Object.values(table.columns)
+  const keyed = new Set(Object.values(table.compositePrimaryKeys).flatMap((key) => key.columns))
   return {
     schema: table.schema || 'public',
     name,
     columns: columns.map((column) => ({
       name: column.name,
       type: typeName(column.type),
-      notNull: column.notNull,
+      notNull: column.notNull || keyed.has(column.name),
       sequence: /serial$/.test(column.type) ? 'serial' : column.identity ? 'identity' : undefined,
     })),
     keys: [

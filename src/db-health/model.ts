@@ -79,7 +79,7 @@ export function typeName(type: string): string {
     .slice(0, type.length - (array === '' ? 0 : (/(\[\d*\])+$/.exec(type)?.[0].length ?? 0)))
     .toLowerCase()
     .replaceAll('"', '')
-    .replace(/\s*,\s*/g, ',')
+    .replace(/\s*([,(])\s*/g, '$1')
     .trim()
   for (const [from, to] of ALIASES) name = name.replace(from, to)
   // Enumerations are compared without the schema they are in.

@@ -1,6 +1,6 @@
 /** One statement of a migration. */
 export interface MigrationStatement {
-  /** Without comments, each white space one space. */
+  /** Without comments and what strings say, each white space one space. */
   readonly sql: string
   /** As it is written. */
   readonly text: string
@@ -40,7 +40,8 @@ export function statementsOf(migration: string): MigrationStatement[] {
     const permit = /^--\s*breakwater:\s*allow\s+([\w-]+(?:\s*,\s*[\w-]+)*)/.exec(token)?.[1]
     for (const rule of permit?.split(/\s*,\s*/) ?? []) allowed.add(rule)
     if (/^(--|\/\*)/.test(token)) sql += ' '
-    else sql += token
+    // What a string says is no SQL.
+    else sql += /^[eE]?'/.test(token) ? "''" : token
     text += token
   }
   finish()

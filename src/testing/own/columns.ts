@@ -30,11 +30,15 @@ export const ownColumns: Readonly<Record<string, Overrides>> = {
     send_after: `case when n % 2 = 0 then now() - interval '1 minute' else now() + interval '1 hour' end`,
     attempt: `case when n > rows - 200 then 0 else 1 end`,
     max_attempts: '5',
+    type: `'mail-' || n % 20`,
     lease_ms: '60000',
     lease_token: `case when ${JOB_STATE} = 'running' then gen_random_uuid() end`,
     lease_until: `case when ${JOB_STATE} = 'running' then now() + (n % 3 - 1) * interval '1 minute' end`,
-    finished_at: `case when ${JOB_STATE} in ('pending', 'running') then null else ${made} end`,
+    // The sweep, every minute, has kept up: a few are due.
+    finished_at: `case when ${JOB_STATE} in ('pending', 'running') then null
+      else now() - interval '7 days' * 1.002 * (1 - n::float8 / rows) end`,
   },
+  job_lanes: { touched_at: `now() - interval '1 hour' * (1 - n::float8 / rows)` },
   uploads: {
     state: UPLOAD_STATE,
     size: '1000 + n % 100000',
