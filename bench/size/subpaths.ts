@@ -20,7 +20,7 @@ export function edgeSubpaths(): string[] {
   return Object.keys(manifest.exports)
     .filter((key) => !key.endsWith('.json'))
     .map((key) => (key === '.' ? 'breakwater' : key.slice(2)))
-    .filter((name) => !NOT_DEPLOYED.includes(name))
+    .filter((name) => !NOT_DEPLOYED.some((room) => name === room || name.startsWith(`${room}/`)))
 }
 
 /** Patterns that keep every package out of a bundle, so that our own code remains. */

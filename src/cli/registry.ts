@@ -7,4 +7,5 @@ export const commands: Readonly<Record<string, () => Promise<CommandModule>>> = 
   db: () => import('./db.ts'),
   doctor: () => import('./doctor.ts'),
   backup: () => import('./backup.ts'),
+  limits: () => import('./limits.ts'),
 }
