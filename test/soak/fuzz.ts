@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { Agent, type IncomingHttpHeaders, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startLocal } from '../../src/local/index.ts'
 import fc from 'fast-check'
+import { type Local, startLocal } from '../../src/local/index.ts'
 import { signedUp } from '../system/support/signed-up.ts'
 
 /** One request nobody meant. */
@@ -20,7 +20,9 @@ interface Odd {
 const PATHS = [
   '/', '/me', '/livez', '/readyz', '/nothing', '/auth', '/auth/sign-up', '/auth/sign-in', '/auth/sign-out',
   '/auth/verify-mail', '/auth/session', '/auth/sessions', '/auth/sessions/1', '/auth/password/change',
-  '/auth/password/forgot', '/auth/password/reset', '/auth/sign-out-everywhere', '/uploads', '/uploads/1',
+  '/auth/password/forgot', '/auth/password/reset', '/auth/sign-out-everywhere', '/auth/sign-in/second-factor',
+  '/auth/token/refresh', '/auth/mail/change', '/auth/mail/confirm', '/auth/totp/enrol', '/auth/totp/confirm',
+  '/uploads', '/uploads/1',
   '/uploads?kind=image', '/uploads/01a205b3-7711-7e7e-92f0-cbadbf2f934c', '/ops/jobs', '/ops/backup/latest',
 ] // biome-ignore format: a list of words
 
@@ -79,6 +81,12 @@ const isDeliberate = (status: number, headers: IncomingHttpHeaders): boolean =>
 
 const STACK = /\n\s+at |\.[jt]s:\d+:\d+/
 
+/** How much, and from where on. */
+export interface FuzzOptions {
+  readonly count: number
+  readonly seed: number
+}
+
 /**
  * Random requests through the reference app on the whole local stack, as production renders it: no 5xx that is not
  * deliberate, no stack and no secret in any reply or log line, and the app is well afterwards.
@@ -94,74 +102,91 @@ export async function run(options: { count: number | undefined; seed: number | u
     onLog: (part, line) => part === 'worker' && lines.push(line),
   })
   try {
-    const secrets = [
-      'SESSION_SECRET',
-      'OPS_TOKEN',
-      'BACKUP_KEY',
-      'UPSTASH_REDIS_REST_TOKEN',
-      'RESEND_API_KEY',
-    ].map((name) => local.vars[name] ?? '')
-    secrets.push(new URL(local.postgres).password)
-    const visitor = await signedUp(local, 'fuzz@lighthouse.dev', 'a lamp in every window 7')
-    secrets.push(...visitor.cookie.split('; ').map((pair) => pair.slice(pair.indexOf('=') + 1)))
-    const statuses = new Map<number, number>()
-    const agent = new Agent({ keepAlive: true, maxSockets: 16 })
-    const fault = (sent: Odd, why: string): Error =>
-      new Error(`${why}\nseed ${seed}\n${JSON.stringify(sent)}`)
-
-    const leak = (text: string): string | undefined =>
-      secrets.find((secret) => secret !== '' && text.includes(secret))
-    let number = 0
-    const one = async (given: Odd): Promise<void> => {
-      // wrangler's own proxy answers 500 to a GET with a body; a deployed Worker never sees one.
-      const sent = /^(GET|HEAD)$/.test(given.method) ? { ...given, body: undefined } : given
-      // Everyone from an address of their own, or all but the first few hundred would meet the limiter.
-      number++
-      const address = `10.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}`
-      const headers: Record<string, string> = { ...sent.headers, 'cf-connecting-ip': address }
-      // Node leaves it out for methods that seldom have a body, and the body would be taken for the next request.
-      if (sent.body !== undefined) headers['content-length'] = String(Buffer.byteLength(sent.body))
-      if (sent.fromPage)
-        Object.assign(headers, { 'sec-fetch-site': 'same-origin', 'content-type': 'application/json' })
-      if (sent.signedIn && headers['cookie'] === undefined) headers['cookie'] = visitor.cookie
-      const reply = await send(
-        `${local.worker}${sent.path}`,
-        { agent, method: sent.method, headers },
-        sent.body,
-      )
-      // Static files are served without waking the worker, and refuse other methods by themselves.
-      const isAsset = reply.status === 405 && reply.body === ''
-      statuses.set(reply.status, (statuses.get(reply.status) ?? 0) + 1)
-      if (reply.status >= 500 && !isDeliberate(reply.status, reply.headers))
-        throw fault(sent, `answered ${reply.status}: ${reply.body.slice(0, 200)}`)
-      if (STACK.test(reply.body)) throw fault(sent, 'shows a stack')
-      // Its own cookie may come back to whoever sent it; in a body it may not.
-      if (leak(reply.body)) throw fault(sent, 'shows a secret')
-      if (reply.status >= 400 && sent.method !== 'HEAD' && !isAsset && !reply.headers['x-request-id'])
-        throw fault(sent, `answered ${reply.status} without a request id: ${reply.body.slice(0, 200)}`)
-    }
-
-    for (let done = 0; done < count; ) {
-      const batch = fc.sample(odd, { numRuns: Math.min(512, count - done), seed: seed + done })
-      const queue = batch[Symbol.iterator]()
-      const worker = async (): Promise<void> => {
-        for (const sent of queue) await one(sent)
-      }
-      await Promise.all(Array.from({ length: 12 }, worker))
-      done += batch.length
-      for (const line of lines.splice(0)) {
-        if (leak(line)) throw new Error(`A log line shows a secret (seed ${seed}): ${line.slice(0, 200)}`)
-      }
-    }
-    agent.destroy()
-    const ready = await fetch(`${local.worker}/readyz`)
-    if (ready.status !== 200) throw new Error(`Afterwards /readyz answers ${ready.status} (seed ${seed})`)
-    const spread = [...statuses].sort(([a], [b]) => a - b).map(([status, n]) => `${n} × ${status}`)
-    return `${count} random requests, seed ${seed}: ${spread.join(', ')}; no 5xx that is not deliberate, no stack, no secret`
+    return await fuzz(local, lines, { count, seed })
   } finally {
     await local.stop()
     rmSync(state, { recursive: true, force: true })
   }
+}
+
+/**
+ * The same on a stack that runs, whose worker is not in development.
+ * @param lines Where the worker's log lines arrive; they are taken out as they are looked at.
+ */
+export async function fuzz(local: Local, lines: string[], { count, seed }: FuzzOptions): Promise<string> {
+  const secrets = [
+    'SESSION_SECRET',
+    'OPS_TOKEN',
+    'BACKUP_KEY',
+    'UPSTASH_REDIS_REST_TOKEN',
+    'RESEND_API_KEY',
+  ].map((name) => local.vars[name] ?? '')
+  secrets.push(new URL(local.postgres).password)
+  const [email, password] = ['fuzz@lighthouse.dev', 'a lamp in every window 7']
+  const visitor = await signedUp(local, email, password)
+  const noteCookies = (): unknown =>
+    secrets.push(...visitor.cookie.split('; ').map((pair) => pair.slice(pair.indexOf('=') + 1)))
+  noteCookies()
+  const statuses = new Map<number, number>()
+  const agent = new Agent({ keepAlive: true, maxSockets: 16 })
+  const fault = (sent: Odd, why: string): Error => new Error(`${why}\nseed ${seed}\n${JSON.stringify(sent)}`)
+
+  const leak = (text: string): string | undefined =>
+    secrets.find((secret) => secret !== '' && text.includes(secret))
+  let number = 0
+  const one = async (given: Odd): Promise<void> => {
+    // wrangler's own proxy answers 500 to a GET with a body; a deployed Worker never sees one.
+    const sent = /^(GET|HEAD)$/.test(given.method) ? { ...given, body: undefined } : given
+    // Everyone from an address of their own, or all but the first few hundred would meet the limiter.
+    number++
+    const address = `10.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}`
+    const headers: Record<string, string> = { ...sent.headers, 'cf-connecting-ip': address }
+    // Node leaves it out for methods that seldom have a body, and the body would be taken for the next request.
+    if (sent.body !== undefined) headers['content-length'] = String(Buffer.byteLength(sent.body))
+    if (sent.fromPage)
+      Object.assign(headers, { 'sec-fetch-site': 'same-origin', 'content-type': 'application/json' })
+    if (sent.signedIn && headers['cookie'] === undefined) headers['cookie'] = visitor.cookie
+    const reply = await send(
+      `${local.worker}${sent.path}`,
+      { agent, method: sent.method, headers },
+      sent.body,
+    )
+    // Static files are served without waking the worker, and refuse other methods by themselves.
+    const isAsset = reply.status === 405 && reply.body === ''
+    statuses.set(reply.status, (statuses.get(reply.status) ?? 0) + 1)
+    if (reply.status >= 500 && !isDeliberate(reply.status, reply.headers))
+      throw fault(sent, `answered ${reply.status}: ${reply.body.slice(0, 200)}`)
+    if (STACK.test(reply.body)) throw fault(sent, 'shows a stack')
+    // Its own cookie may come back to whoever sent it; in a body it may not.
+    if (leak(reply.body)) throw fault(sent, 'shows a secret')
+    if (reply.status >= 400 && sent.method !== 'HEAD' && !isAsset && !reply.headers['x-request-id'])
+      throw fault(sent, `answered ${reply.status} without a request id: ${reply.body.slice(0, 200)}`)
+  }
+
+  for (let done = 0; done < count; ) {
+    // Some of the requests sign out.
+    if ((await visitor.get('/me')).status === 401) {
+      const reply = await visitor.post('/auth/sign-in', { email, password })
+      if (reply.status !== 200)
+        throw new Error(`Signing in again was answered ${reply.status} (seed ${seed})`)
+      noteCookies()
+    }
+    const batch = fc.sample(odd, { numRuns: Math.min(256, count - done), seed: seed + done })
+    const queue = batch[Symbol.iterator]()
+    const worker = async (): Promise<void> => {
+      for (const sent of queue) await one(sent)
+    }
+    await Promise.all(Array.from({ length: 12 }, worker))
+    done += batch.length
+    for (const line of lines.splice(0)) {
+      if (leak(line)) throw new Error(`A log line shows a secret (seed ${seed}): ${line.slice(0, 200)}`)
+    }
+  }
+  agent.destroy()
+  const ready = await fetch(`${local.worker}/readyz`)
+  if (ready.status !== 200) throw new Error(`Afterwards /readyz answers ${ready.status} (seed ${seed})`)
+  const spread = [...statuses].sort(([a], [b]) => a - b).map(([status, n]) => `${n} × ${status}`)
+  return `${count} random requests, seed ${seed}: ${spread.join(', ')}; no 5xx that is not deliberate, no stack, no secret`
 }
 
 interface Reply {
