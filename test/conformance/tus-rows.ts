@@ -34,7 +34,8 @@ export async function send(
     if (value === undefined) all.delete(name)
     else all.set(name, value)
   }
-  const reply = await fetch(url, { method, headers: all, ...(body && { body }) })
+  const signal = AbortSignal.timeout(20_000)
+  const reply = await fetch(url, { method, headers: all, signal, ...(body && { body }) })
   await reply.arrayBuffer()
   return reply
 }
