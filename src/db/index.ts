@@ -20,6 +20,7 @@ export {
 export { isPostgresError, PostgresError, type PostgresErrorDetails, type PostgresFailure } from './errors.ts'
 export { fingerprint } from './fingerprint.ts'
 export type { BatchOptions, Isolation } from './http.ts'
+export { type KeysetColumn, type KeysetOptions, keyset, type Page, type PageRequest } from './keyset.ts'
 export type { AnyDatabase, Queryable } from './queryable.ts'
 export { hasWritten, readFromPrimary } from './replica.ts'
 export { breakwater } from './schema.ts'
