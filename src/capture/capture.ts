@@ -7,6 +7,7 @@ import {
   toHex,
   type Work,
 } from '../core/index.ts'
+import { workSlot } from '../core/work.ts'
 import { checkIn, monitorSlug } from './check-in.ts'
 import { type EventClient, errorOf, type RawEvent } from './client.ts'
 import { complainOf } from './complain.ts'
@@ -30,7 +31,7 @@ const HANDLED: Record<FailureMechanism, string> = {
   other: 'generic',
 }
 
-const captures = new WeakMap<Work, WorkCapture>()
+const captures = workSlot<WorkCapture>('capture')
 
 /** What is captured of the current work. */
 export function currentCapture(): WorkCapture | undefined {
@@ -99,6 +100,7 @@ export class Capture implements Reporter {
     const known = captures.get(work)
     if (known) return known
     const capture = new WorkCapture(work, request, name)
+    capture.tells = this.#settings.tells
     captures.set(work, capture)
     work.observe?.({
       failed: (error, mechanism) => this.failed(capture, error, mechanism),
@@ -133,7 +135,7 @@ export class Capture implements Reporter {
     const { transaction } = capture.surroundings(false)
     const raw = { event_id: toHex(randomBytes(16)), message: `${transaction} answered ${status}` }
     this.#add(capture.work, capture, raw, {
-      level: 'error',
+      level: status >= 500 ? 'error' : 'warning',
       mechanism: 'response',
       handled: true,
       tags: { status: String(status), mechanism: 'response' },
@@ -188,8 +190,11 @@ export class Capture implements Reporter {
     try {
       if (typeof thrown === 'object' && thrown !== null) {
         // The same error is met on its way through several hands: the app's, Hono's, ours.
-        if (capture?.seen.has(thrown)) return
-        capture?.seen.add(thrown)
+        if (capture?.seen?.has(thrown)) return
+        if (capture) {
+          capture.seen ??= new WeakSet()
+          capture.seen.add(thrown)
+        }
       }
       if (this.#ignore?.(thrown)) {
         if (capture) capture.expected = true

@@ -1,6 +1,6 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { matchedRoutes, routePath } from 'hono/route'
-import { isNews } from '../core/index.ts'
+import { isNews, statusOf } from '../core/index.ts'
 import { currentCapture } from './capture.ts'
 
 /**
@@ -25,7 +25,8 @@ export function captureMiddleware(): MiddlewareHandler {
     await next()
     // A try around next() would see nothing: Hono has turned the error into a reply by now.
     if (c.error === undefined) return undefined
-    if (isNews(c.error)) capture.work.fail?.(c.error, 'handler')
+    const status = statusOf(c.error)
+    if (isNews(c.error) || (status < 500 && capture.tells(status))) capture.work.fail?.(c.error, 'handler')
     else capture.expected = true
     return undefined
   }

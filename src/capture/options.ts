@@ -21,6 +21,8 @@ export interface CaptureOptions {
   readonly maxErrors?: number
   /** How many events of one kind an isolate sends a minute; the rest is counted. Default 10. */
   readonly maxAlike?: number
+  /** Statuses below 500 that are told as well, thrown or returned, such as `[403]`. Default none. */
+  readonly statuses?: readonly number[]
   /** Errors that are not to be told, beside those that say so themselves. */
   readonly ignore?: (error: unknown) => boolean
   /**
@@ -44,6 +46,8 @@ export interface Settings {
   readonly forced: boolean
   readonly maxErrors: number
   readonly maxAlike: number
+  /** Whether a reply of this status is told. */
+  tells(status: number): boolean
 }
 
 function count(name: string, value: number): number {
@@ -59,11 +63,13 @@ export function settings(options: CaptureOptions): Settings {
   const rate = options.tracesSampleRate ?? 0.1
   if (!(rate >= 0 && rate <= 1)) throw new TypeError('tracesSampleRate is a share, 0 to 1')
   const slow = options.slow ?? '2 s'
+  const statuses = new Set(options.statuses)
   return {
     rate,
     slow: slow === false ? Number.POSITIVE_INFINITY : milliseconds(slow),
     forced: slow !== false,
     maxErrors: count('maxErrors', options.maxErrors ?? 10),
     maxAlike: count('maxAlike', options.maxAlike ?? 10),
+    tells: (status) => status >= 500 || statuses.has(status),
   }
 }

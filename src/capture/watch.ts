@@ -51,7 +51,7 @@ export async function watch<T>(
     if (result instanceof Response) {
       status = result.status
       ok = status < 500
-      if (!ok && state.errors === 0 && !state.expected) capture.returned(state, status)
+      if (state.tells(status) && state.errors === 0 && !state.expected) capture.returned(state, status)
     }
     return result
   } catch (error) {

@@ -18,7 +18,8 @@ export class WorkCapture {
   readonly request: Request | undefined
   name: string | (() => string)
   readonly start: number = Date.now()
-  readonly seen = new WeakSet<object>()
+  /** Errors that were told of. Made when there is one: weak collections cost the garbage collector dearly. */
+  seen: WeakSet<object> | undefined
   readonly pending: Envelope[] = []
   readonly spans: PlacedSpan[] = []
   /** The route's pattern; known once Hono has matched. */
@@ -27,6 +28,8 @@ export class WorkCapture {
   /** An error that says of itself that it is no news made the reply. */
   expected = false
   ended = false
+  /** Whether a reply of this status is told; by default those of 5xx. */
+  tells: (status: number) => boolean = (status) => status >= 500
   /** The middleware or handler that runs now: what happens is part of it. */
   #current: number | undefined
 
