@@ -4,7 +4,9 @@
  */
 export type { DirectRequest, DirectTicket } from './direct/begin.ts'
 export type { DirectAccess, SignedRequest } from './direct/presign.ts'
+export type { UploadPage } from './list.ts'
 export type { ScanSubject, ScanVerdict, UploadKind, UploadsOptions } from './options.ts'
+export type { ReconcileReport } from './reconcile.ts'
 export type { UploadQuota, UploadsDatabase } from './records.ts'
 export type { UploadsSchema } from './routes.ts'
 export { uploads, uploadTransfers, uploadUsage } from './schema.ts'

@@ -4,10 +4,12 @@ import { keepAlive, requireOwner, UUID } from './caller.ts'
 import { createUpload } from './create.ts'
 import { directRoutes } from './direct/routes.ts'
 import { noSuchUpload } from './errors.ts'
+import { listUploads, type UploadPage } from './list.ts'
 import type { ResolvedOptions } from './options.ts'
 import { processUpload, purge } from './process.ts'
-import { endStatement, findUpload, type UploadRow } from './records.ts'
+import { findUpload, type UploadRow } from './records.ts'
 import { serve } from './serve.ts'
+import { endWithJob } from './settle.ts'
 import { tusRoutes } from './tus/routes.ts'
 import { toView, type UploadView } from './view.ts'
 
@@ -19,6 +21,12 @@ export type UploadsSchema = {
       output: UploadView
       outputFormat: 'json'
       status: 201
+    }
+    $get: {
+      input: { query: { kind?: string; state?: string; after?: string; limit?: string } }
+      output: UploadPage
+      outputFormat: 'json'
+      status: 200
     }
   }
   '/:id/status': {
@@ -65,6 +73,13 @@ export function uploadRoutes<E extends Env>(options: ResolvedOptions<E>): Hono<E
     return c.json(view, 201)
   })
 
+  app.get('/', async (c) => {
+    const ownerId = requireOwner(c, options)
+    const { kind, state, after, limit } = c.req.query()
+    c.header('Cache-Control', 'no-store')
+    return c.json(await listUploads(options.db, ownerId, { kind, state, after, limit }))
+  })
+
   app.get('/:id/status', async (c) => {
     const ownerId = requireOwner(c, options)
     const row = await findOwn(c, c.req.param('id'), ownerId, options)
@@ -90,12 +105,9 @@ export function uploadRoutes<E extends Env>(options: ResolvedOptions<E>): Hono<E
   app.delete('/:id', async (c) => {
     const ownerId = requireOwner(c, options)
     const id = c.req.param('id')
-    const { rows } = UUID.test(id)
-      ? await options.db.execute(endStatement(id, 'deleted', { ownerId }))
-      : { rows: [] }
-    const key = rows[0]?.['key']
-    if (typeof key !== 'string') throw noSuchUpload()
-    // The row says deleted: nobody reads it any more. Should this fail, the sweep removes the object.
+    const key = UUID.test(id) ? await endWithJob(id, ownerId, options) : undefined
+    if (key === undefined) throw noSuchUpload()
+    // The row says deleted: nobody reads it any more. Should this fail, the job removes the object, or the sweep.
     const purged = purge({ id, key }, { options, bucket: options.bucket(c) }).catch(() => {})
     keepAlive(c, purged)
     await purged

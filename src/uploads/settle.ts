@@ -1,7 +1,7 @@
 import type { Env } from 'hono'
 import { BreakwaterError } from '../core/errors.ts'
 import type { ResolvedOptions } from './options.ts'
-import { receivedStatement } from './records.ts'
+import { endStatement, receivedStatement } from './records.ts'
 
 /** The job that processes an upload. */
 export const PROCESS_JOB = 'upload.process'
@@ -40,6 +40,30 @@ export async function settle<E extends Env>(
     const { rows } = await tx.execute(receivedStatement(id, received))
     if (rows.length > 0) await enqueue(PROCESS_JOB, { id }, { tx, key })
     return rows.length > 0
+  })
+}
+
+/**
+ * Deletes an upload and puts the removal of its bytes on the queue: both or neither. Resolves with its key; undefined
+ * when the owner has no such upload.
+ */
+export async function endWithJob<E extends Env>(
+  id: string,
+  ownerId: string,
+  { db, enqueue }: ResolvedOptions<E>,
+): Promise<string | undefined> {
+  const statement = endStatement(id, 'deleted', { ownerId })
+  const key = `${PROCESS_JOB}:${id}:deleted`
+  const keyOf = (rows: readonly Record<string, unknown>[]): string | undefined => {
+    const found = rows[0]?.['key']
+    return typeof found === 'string' ? found : undefined
+  }
+  if (enqueue === undefined) return keyOf((await db.execute(statement)).rows)
+  // No batch: it would make a job for whatever id a stranger names.
+  return db.transaction(async (tx) => {
+    const found = keyOf((await tx.execute(statement)).rows)
+    if (found !== undefined) await enqueue(PROCESS_JOB, { id }, { tx, key })
+    return found
   })
 }
 

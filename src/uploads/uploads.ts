@@ -1,6 +1,8 @@
 import type { Env, Hono } from 'hono'
+import { type Duration, milliseconds } from '../core/time.ts'
 import { resolveOptions, type UploadsOptions } from './options.ts'
 import { processUpload } from './process.ts'
+import { type ReconcileReport, reconcile, uploadStats } from './reconcile.ts'
 import { type UploadsSchema, uploadRoutes } from './routes.ts'
 import type { UploadState } from './state.ts'
 import { type SweepReport, sweepUploads } from './sweep.ts'
@@ -27,6 +29,20 @@ export interface Uploads<E extends Env = Env> {
   process(id: string, task?: UploadTask): Promise<UploadState | undefined>
   /** Frees stale reservations, resumes processing, removes objects of ended uploads. Run it from a cron trigger. */
   sweep(task?: UploadTask): Promise<SweepReport>
+  /**
+   * Looks at bucket and rows side by side: removes objects without a row that are older than the grace (default 1 d),
+   * and reports uploads whose object is gone. Up to `pages` (default 10) times a thousand objects; go on with `cursor`.
+   */
+  reconcile(
+    task?: UploadTask & {
+      readonly cursor?: string
+      readonly grace?: Duration
+      readonly dryRun?: boolean
+      readonly pages?: number
+    },
+  ): Promise<ReconcileReport>
+  /** How many uploads are in each state, and their bytes, by kind. */
+  stats(): Promise<{ kind: string; state: string; count: number; bytes: number }[]>
 }
 
 /**
@@ -59,5 +75,13 @@ export function createUploads<E extends Env = Env, K extends string = string>(
     routes: uploadRoutes(resolved),
     process: (id, task) => processUpload(id, context(task)),
     sweep: (task) => sweepUploads(context(task), Date.now()),
+    reconcile: (task = {}) =>
+      reconcile(context(task), {
+        graceMs: milliseconds(task.grace ?? '1 d'),
+        dryRun: task.dryRun ?? false,
+        pages: task.pages ?? 10,
+        ...(task.cursor !== undefined && { cursor: task.cursor }),
+      }),
+    stats: () => uploadStats(resolved.db),
   }
 }

@@ -96,6 +96,8 @@ export default {
       .post('/process/:id', async (c) => c.json({ state: await queued.process(c.req.param('id')) }))
       .post('/process-direct/:id', async (c) => c.json({ state: await direct.process(c.req.param('id')) }))
       .post('/sweep', async (c) => c.json(await direct.sweep()))
+      .post('/reconcile', async (c) => c.json(await direct.reconcile({ ...(await c.req.json()) })))
+      .get('/stats', async (c) => c.json(await direct.stats()))
       .get('/keys', async (c) => c.json((await c.env.BUCKET.list()).objects.map(({ key }) => key)))
       .delete('/keys/*', async (c) => {
         await c.env.BUCKET.delete(c.req.path.slice('/keys/'.length))

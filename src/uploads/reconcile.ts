@@ -1,0 +1,118 @@
+import { and, asc, eq, gt, inArray, isNull, lte, or, sql } from 'drizzle-orm'
+import type { Env } from 'hono'
+import type { ProcessContext } from './process.ts'
+import type { UploadsDatabase } from './records.ts'
+import { uploads, uploadTransfers } from './schema.ts'
+
+/** What a look at bucket and rows side by side found. */
+export interface ReconcileReport {
+  /** Objects looked at. */
+  readonly objects: number
+  /** Objects that no row accounts for, older than the grace: removed unless it was a dry run. */
+  readonly orphans: readonly string[]
+  /** Uploads that should have an object and have none. Nothing is done about them but this. */
+  readonly missing: readonly string[]
+  /** Where to go on; undefined when the end was reached. */
+  readonly cursor?: string
+}
+
+/** How {@link reconcile} works. */
+export interface ReconcileOptions {
+  /** Where an earlier run stopped. */
+  readonly cursor?: string
+  /** Milliseconds an object may be without a row: uploads make their row first, so that it only covers clocks. */
+  readonly graceMs: number
+  /** Reports and changes nothing. */
+  readonly dryRun: boolean
+  /** Pages of up to a thousand objects. */
+  readonly pages: number
+}
+
+const PAGE = 1000
+
+/** What rows say of the keys of one page: those that account for an object, and those that need one. */
+async function rowsBetween(
+  db: UploadsDatabase,
+  prefix: string,
+  after: string,
+  upTo: string | undefined,
+): Promise<{ id: string; key: string }[]> {
+  const key = sql`${uploads.key} collate "C"`
+  return db
+    .select({ id: uploads.id, key: uploads.key })
+    .from(uploads)
+    .where(
+      and(
+        inArray(uploads.state, ['quarantined', 'scanned', 'published']),
+        gt(key, after),
+        upTo === undefined ? sql`starts_with(${uploads.key}, ${prefix}::text)` : lte(key, upTo),
+      ),
+    )
+    .orderBy(asc(key))
+    .limit(PAGE * 4)
+}
+
+/** Which of these keys some row accounts for: its object, its unfinished rest, what is derived from it. */
+async function accounted(db: UploadsDatabase, keys: readonly string[]): Promise<Set<string>> {
+  if (keys.length === 0) return new Set()
+  const rows = await db
+    .select({ key: uploads.key, tail: uploadTransfers.tailKey })
+    .from(uploads)
+    .leftJoin(uploadTransfers, eq(uploadTransfers.uploadId, uploads.id))
+    .where(
+      and(
+        isNull(uploads.purgedAt),
+        or(inArray(uploads.key, [...keys]), inArray(uploadTransfers.tailKey, [...keys])),
+      ),
+    )
+  return new Set(rows.flatMap(({ key, tail }) => (tail === null ? [key] : [key, tail])))
+}
+
+/**
+ * Looks at bucket and rows side by side, in the order of keys: removes objects that no row accounts for, once they are
+ * older than the grace, and reports uploads whose object is gone.
+ */
+export async function reconcile<E extends Env>(
+  { options, bucket, signal }: ProcessContext<E>,
+  { cursor: begin, graceMs, dryRun, pages }: ReconcileOptions,
+): Promise<ReconcileReport> {
+  const { db, prefix } = options
+  const orphans: string[] = []
+  const missing: string[] = []
+  let [objects, after, ended] = [0, begin ?? '', false]
+  for (let page = 0; page < pages && !ended && !signal.aborted; page++) {
+    const listed = await bucket.list({ prefix, limit: PAGE, ...(after !== '' && { startAfter: after }) })
+    const keys = listed.objects.map(({ key }) => key)
+    const last = keys.at(-1)
+    ended = !listed.truncated
+    objects += keys.length
+    const known = await accounted(db, keys)
+    const old = Date.now() - graceMs
+    const stray = listed.objects.filter(({ key, uploaded }) => !known.has(key) && uploaded.getTime() < old)
+    if (!dryRun && stray.length > 0) await bucket.delete(stray.map(({ key }) => key))
+    orphans.push(...stray.map(({ key }) => key))
+
+    const present = new Set(keys)
+    for (const { id, key } of await rowsBetween(db, prefix, after, ended ? undefined : last)) {
+      // One that came after the page was listed is looked for itself.
+      if (!present.has(key) && (await bucket.head(key)) === null) missing.push(id)
+    }
+    after = last ?? after
+  }
+  return { objects, orphans, missing, ...(!ended && { cursor: after }) }
+}
+
+/** How many uploads are in each state, and their bytes. */
+export async function uploadStats(
+  db: UploadsDatabase,
+): Promise<{ kind: string; state: string; count: number; bytes: number }[]> {
+  const { rows } = await db.execute(sql`
+    select kind, state, count(*)::int as count, coalesce(sum(size), 0)::text as bytes
+    from ${uploads} group by kind, state order by kind, state`)
+  return rows.map((row) => ({
+    kind: String(row['kind']),
+    state: String(row['state']),
+    count: Number(row['count']),
+    bytes: Number(row['bytes']),
+  }))
+}

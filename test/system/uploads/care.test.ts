@@ -1,0 +1,127 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { type ScratchDatabase, scratchDatabase } from '../support/postgres.ts'
+import { png, startApp, type TestWorker } from './support.ts'
+
+let database: ScratchDatabase
+let worker: TestWorker
+let user: string
+
+beforeAll(async () => {
+  database = await scratchDatabase()
+  await database.pool.query('create table test_jobs (type text, input jsonb, key text unique)')
+  worker = await startApp(database)
+})
+beforeEach(() => {
+  user = randomUUID()
+})
+afterAll(() => worker?.stop())
+
+const call = (method: string, path: string, init: RequestInit = {}) =>
+  fetch(worker.url + path, { method, ...init, headers: { 'x-user': user, ...(init.headers as object) } })
+const json = async (reply: Promise<Response>) => (await reply).json() as Promise<Record<string, unknown>>
+
+async function upload(base = '/direct', size = 1000): Promise<string> {
+  const reply = await call('POST', `${base}?kind=document&name=a.png`, { body: png(size) })
+  expect(reply.status).toBe(201)
+  return ((await reply.json()) as { id: string }).id
+}
+
+async function keyOf(id: string): Promise<string> {
+  const { rows } = await database.pool.query('select key from breakwater.uploads where id = $1', [id])
+  return rows[0].key
+}
+
+const reconcile = (options: object) => json(call('POST', '/reconcile', { body: JSON.stringify(options) }))
+
+describe('bucket and rows side by side', () => {
+  it('finds objects without a row, spares the young, and removes the old', async () => {
+    const kept = await keyOf(await upload())
+    await call('PUT', '/keys/uploads/document/stray', { body: 'x' })
+    await call('PUT', '/keys/elsewhere/stray', { body: 'x' })
+    expect(await reconcile({ grace: '1 h' })).toMatchObject({ orphans: [] })
+    expect(await reconcile({ grace: 0, dryRun: true })).toMatchObject({ orphans: ['uploads/document/stray'] })
+    expect(await reconcile({ grace: 0 })).toMatchObject({ orphans: ['uploads/document/stray'], missing: [] })
+    const keys = (await (await call('GET', '/keys')).json()) as string[]
+    expect(keys).toContain(kept)
+    expect(keys).toContain('elsewhere/stray')
+    expect(keys).not.toContain('uploads/document/stray')
+  })
+
+  it('spares the rest of a resumable upload that is not finished', async () => {
+    const reply = await call('POST', '/uploads/tus', {
+      headers: {
+        'Tus-Resumable': '1.0.0',
+        'Upload-Length': '5000',
+        'Upload-Metadata': `kind ${Buffer.from('document').toString('base64')}`,
+        'Content-Type': 'application/offset+octet-stream',
+      },
+      body: png(5000).slice(0, 4500),
+    })
+    expect(reply.status).toBe(201)
+    expect(await reconcile({ grace: 0 })).toMatchObject({ orphans: [] })
+    const head = await call('HEAD', reply.headers.get('location') ?? '', {
+      headers: { 'Tus-Resumable': '1.0.0' },
+    })
+    expect(head.headers.get('upload-offset')).toBe('4500')
+  })
+
+  it('reports uploads whose object is gone, and touches nothing of them', async () => {
+    const [first, second] = [await upload(), await upload()]
+    await call('DELETE', `/keys/${await keyOf(second)}`)
+    expect(await reconcile({ grace: 0 })).toMatchObject({ missing: [second], orphans: [] })
+    expect((await call('GET', `/direct/${first}`)).status).toBe(200)
+    expect((await call('GET', `/direct/${second}`)).status).toBe(404)
+    await call('DELETE', `/direct/${second}`)
+    expect(await reconcile({ grace: 0 })).toMatchObject({ missing: [] })
+  })
+})
+
+it('lists what is mine, newest first, page by page', async () => {
+  const ids: string[] = []
+  for (let i = 0; i < 5; i++) ids.unshift(await upload())
+  const first = (await json(call('GET', '/direct?limit=3'))) as { uploads: { id: string }[]; next: string }
+  expect(first.uploads.map(({ id }) => id)).toEqual(ids.slice(0, 3))
+  const second = (await json(call('GET', `/direct?limit=3&after=${first.next}`))) as {
+    uploads: { id: string }[]
+  }
+  expect(second).toMatchObject({ next: null })
+  expect(second.uploads.map(({ id }) => id)).toEqual(ids.slice(3))
+  expect(JSON.stringify(first)).not.toMatch(/ownerId|"key"/)
+  expect(await json(call('GET', '/direct?kind=avatar'))).toEqual({ uploads: [], next: null })
+  for (const bad of ['limit=0', 'limit=101', 'state=odd', 'after=x']) {
+    expect((await call('GET', `/direct?${bad}`)).status, bad).toBe(422)
+  }
+  user = randomUUID()
+  expect(await json(call('GET', '/direct'))).toEqual({ uploads: [], next: null })
+})
+
+it.each(['/uploads', '/batched'])('deletes by a job in the same commit (%s)', async (base) => {
+  const id = await upload(base)
+  expect((await call('DELETE', `${base}/${id}`)).status).toBe(204)
+  const { rows } = await database.pool.query('select input from test_jobs where key = $1', [
+    `upload.process:${id}:deleted`,
+  ])
+  expect(rows).toEqual([{ input: { id } }])
+  expect(await json(call('POST', `/process/${id}`))).toEqual({ state: 'deleted' })
+  const { rows: purged } = await database.pool.query(
+    'select purged_at from breakwater.uploads where id = $1',
+    [id],
+  )
+  expect(purged[0].purged_at).not.toBeNull()
+  expect((await call('DELETE', `${base}/${id}`)).status).toBe(404)
+})
+
+it('counts by kind and state', async () => {
+  await upload()
+  const stats = (await (await call('GET', '/stats')).json()) as {
+    kind: string
+    state: string
+    count: number
+    bytes: number
+  }[]
+  expect(stats.find(({ kind, state }) => kind === 'document' && state === 'published')).toMatchObject({
+    count: expect.any(Number),
+    bytes: expect.any(Number),
+  })
+})
