@@ -7,5 +7,6 @@ export const commands: Readonly<Record<string, () => Promise<CommandModule>>> = 
   db: () => import('./db.ts'),
   doctor: () => import('./doctor.ts'),
   backup: () => import('./backup.ts'),
+  uploads: () => import('./uploads.ts'),
   limits: () => import('./limits.ts'),
 }
