@@ -4,7 +4,7 @@ import { NoopCache } from 'drizzle-orm/cache/core'
 import type { NeonHttpQueryResultHKT } from 'drizzle-orm/neon-http'
 import { NeonHttpPreparedQuery, NeonHttpSession } from 'drizzle-orm/neon-http'
 import type { PgDialect, PreparedQueryConfig } from 'drizzle-orm/pg-core'
-import { isPostgresError } from './errors.ts'
+import { isBreakwaterError } from '../core/index.ts'
 import type { Result, Statement, Transport } from './transport.ts'
 
 /** The kind of result `execute()` gives: `{ rows, fields, command, rowCount }`. */
@@ -24,7 +24,7 @@ function clientOf(transport: Transport<never>, readOnly: boolean): ClientArgumen
 /** Drizzle wraps what a driver throws in an error whose message holds all parameters: take ours out again. */
 function unwrap(error: unknown): unknown {
   const cause = (error as { cause?: unknown } | null)?.cause
-  return isPostgresError(cause) ? cause : error
+  return isBreakwaterError(cause) ? cause : error
 }
 
 const SILENT = new NoopLogger()
