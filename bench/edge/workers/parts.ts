@@ -4,6 +4,9 @@ import { memoryMailer } from 'breakwater/mail'
 import { createLimiter, memory, presets, type RateLimiter } from 'breakwater/rate-limit'
 import { database, revocations } from './person.ts'
 
+/** Signs cookies and keys hashes. */
+export const SECRET = 'a-secret-that-is-long-enough-for-the-bench-0123456789'
+
 /**
  * The services of the reference worker, with the same options but for where their state lives: here, so that only CPU
  * is measured. Nothing is refused under load.
@@ -11,7 +14,7 @@ import { database, revocations } from './person.ts'
 export function limiter(): RateLimiter {
   return createLimiter({
     store: memory(),
-    secret: 'a-secret-that-is-long-enough-for-the-bench-0123456789',
+    secret: SECRET,
     policies: { default: { ...presets.default, quota: 1_000_000_000 } },
   })
 }
@@ -19,7 +22,7 @@ export function limiter(): RateLimiter {
 export function auth(limiter: RateLimiter): Auth {
   return createAuth({
     db: database,
-    secrets: ['a-secret-that-is-long-enough-for-the-bench-0123456789'],
+    secrets: [SECRET],
     app: { name: 'Bench', origin: 'http://localhost' },
     limiter,
     mailer: memoryMailer(),

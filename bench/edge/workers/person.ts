@@ -5,7 +5,7 @@ import { formatToken, hashSecret } from '../../../src/auth/token.ts'
 /** Who asks in these measurements. Both sides know the token; the worker hashes it as it does any other. */
 const id = '0199f3c0-7c1e-7a55-9d2f-0a1b2c3d4e5f'
 const userId = '0199f3c0-7c1e-7a55-9d2f-6a7b8c9d0e1f'
-const token = { id, secret: new Uint8Array(32).fill(7) }
+export const token = { id, secret: new Uint8Array(32).fill(7) }
 
 /** The value of the session cookie. */
 export const sessionCookie: string = `__Host-session=${formatToken(token)}`
@@ -36,6 +36,9 @@ async function row(): Promise<Row> {
     device: 'Firefox on Linux',
     country: 'NL',
     city: 'Delft',
+    transport: 'cookie',
+    methods: ['password'],
+    roles: [],
     due: false,
   }
   return kept
