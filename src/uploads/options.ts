@@ -16,7 +16,12 @@ export interface UploadKind {
   readonly visibility?: 'owner' | 'public'
   /** Largest picture in pixels, width times height: a small file can decode to gigabytes. Default 50,000,000. */
   readonly maxPixels?: number
+  /** `Cache-Control` of what is handed out. Default `public, max-age=3600` or `private, no-cache`, by the visibility. */
+  readonly cacheControl?: string
 }
+
+/** A kind with its defaults. */
+export type ResolvedKind = Required<Omit<UploadKind, 'cacheControl'>> & Pick<UploadKind, 'cacheControl'>
 
 /** What a scanner is given. */
 export interface ScanSubject {
@@ -50,6 +55,10 @@ export interface UploadsOptions<E extends Env = Env, K extends string = string> 
   readonly enqueue?: Enqueue
   /** Lets clients send straight to the bucket, by addresses signed for one length and type. Absent: `/direct` is not there. */
   readonly direct?: DirectAccess
+  /** Signs addresses that open one private upload for a time; newest first. Absent: there are none. */
+  readonly secrets?: readonly string[]
+  /** Where signed addresses point to, such as a host of its own that no cookie of the app reaches. Default: where asked. */
+  readonly origin?: string
   /** Looks at the stored bytes before they are published, such as a virus scanner. */
   readonly scan?: (subject: ScanSubject, options: { readonly signal: AbortSignal }) => Promise<ScanVerdict>
   /** Types shown in the page rather than downloaded. Default: pictures, sound and film that cannot carry script. */
@@ -86,11 +95,13 @@ export interface ResolvedOptions<E extends Env> {
   readonly db: UploadsDatabase
   readonly bucket: (c: Context<E> | undefined) => R2Bucket
   readonly owner: (c: Context<E>) => string | undefined
-  readonly kinds: ReadonlyMap<string, Required<UploadKind>>
+  readonly kinds: ReadonlyMap<string, ResolvedKind>
   readonly quota: (c: Context<E>, ownerId: string) => UploadQuota | Promise<UploadQuota>
   readonly enqueue: Enqueue | undefined
   readonly scan: UploadsOptions<E>['scan']
   readonly direct: DirectAccess | undefined
+  readonly secrets: readonly string[]
+  readonly origin: string | undefined
   readonly inline: ReadonlySet<string>
   readonly prefix: string
   readonly stallMs: number
@@ -101,7 +112,7 @@ export interface ResolvedOptions<E extends Env> {
 /** @throws TypeError when an option is wrong. */
 export function resolveOptions<E extends Env>(options: UploadsOptions<E>): ResolvedOptions<E> {
   const { bucket, quota = { bytes: 1e9 }, prefix = 'uploads/' } = options
-  const kinds = new Map<string, Required<UploadKind>>()
+  const kinds = new Map<string, ResolvedKind>()
   for (const [name, kind] of Object.entries<UploadKind>(options.kinds)) {
     if (!/^[a-z0-9][a-z0-9-]{0,40}$/.test(name)) {
       throw new TypeError(`uploads: the kind "${name}" needs a name of small letters, digits and dashes`)
@@ -128,6 +139,10 @@ export function resolveOptions<E extends Env>(options: UploadsOptions<E>): Resol
   }
   if (!/^([\w-]+\/)*$/.test(prefix))
     throw new TypeError(`uploads: the prefix "${prefix}" must end in a slash`)
+  if (options.secrets?.some((secret) => secret.length < 32))
+    throw new TypeError('uploads: each of secrets needs 32 characters or more')
+  if (options.origin !== undefined && !URL.canParse(options.origin))
+    throw new TypeError('uploads: origin is no URL')
   if (typeof quota !== 'function' && !(quota.bytes > 0))
     throw new TypeError('uploads: quota.bytes must be above 0')
   const resumableMs = milliseconds(options.resumableFor ?? '1 d')
@@ -148,6 +163,8 @@ export function resolveOptions<E extends Env>(options: UploadsOptions<E>): Resol
     quota: typeof quota === 'function' ? quota : () => quota,
     enqueue: options.enqueue,
     scan: options.scan,
+    secrets: options.secrets ?? [],
+    origin: options.origin,
     direct: options.direct && checkAccess(options.direct),
     inline: new Set(options.inline ?? INLINE_TYPES),
     prefix,
@@ -162,7 +179,7 @@ export function kindOf<E extends Env>(
   name: string | undefined,
   pointer: string,
   { kinds }: ResolvedOptions<E>,
-): { readonly name: string; readonly kind: Required<UploadKind> } {
+): { readonly name: string; readonly kind: ResolvedKind } {
   const kind = kinds.get(name ?? '')
   if (name === undefined || kind === undefined) {
     throw new BreakwaterError('validation-failed', {

@@ -4,7 +4,7 @@ import { badUpload, emptyFile, tooLarge, wrongType } from './errors.ts'
 import { cleanFileName } from './file-name.ts'
 import { firstFile } from './form.ts'
 import { boundaryOf } from './form-parser.ts'
-import type { UploadKind } from './options.ts'
+import type { ResolvedKind } from './options.ts'
 import type { Incoming } from './receive.ts'
 import { essence } from './sniff.ts'
 
@@ -38,7 +38,7 @@ function lengthOf(headers: Headers): number | undefined {
  */
 export async function readRequest(
   request: Request,
-  kind: Required<UploadKind>,
+  kind: ResolvedKind,
   stallMs: number,
 ): Promise<RequestedUpload> {
   const { headers, body } = request
@@ -72,7 +72,7 @@ async function fromForm(
   body: ByteSource,
   contentType: string,
   length: number | undefined,
-  kind: Required<UploadKind>,
+  kind: ResolvedKind,
   stallMs: number,
 ): Promise<RequestedUpload> {
   const boundary = boundaryOf(contentType)

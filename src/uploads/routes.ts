@@ -1,5 +1,4 @@
-import { type Context, type Env, Hono } from 'hono'
-import { BreakwaterError } from '../core/errors.ts'
+import { type Env, Hono } from 'hono'
 import { keepAlive, requireOwner, UUID } from './caller.ts'
 import { createUpload } from './create.ts'
 import { directRoutes } from './direct/routes.ts'
@@ -7,8 +6,8 @@ import { noSuchUpload } from './errors.ts'
 import { listUploads, type UploadPage } from './list.ts'
 import type { ResolvedOptions } from './options.ts'
 import { processUpload, purge } from './process.ts'
-import { findUpload, type UploadRow } from './records.ts'
-import { serve } from './serve.ts'
+import { findReadable, readRoutes, uncache } from './read.ts'
+import { findUpload } from './records.ts'
 import { endWithJob } from './settle.ts'
 import { tusRoutes } from './tus/routes.ts'
 import { toView, type UploadView } from './view.ts'
@@ -36,20 +35,6 @@ export type UploadsSchema = {
     $get: { input: { param: { id: string } }; output: unknown; outputFormat: string; status: 200 }
     $delete: { input: { param: { id: string } }; output: null; outputFormat: 'body'; status: 204 }
   }
-}
-
-/** The row, if the caller may know of it. Somebody else's is as good as none. */
-async function findOwn<E extends Env>(
-  c: Context<E>,
-  id: string,
-  ownerId: string | undefined,
-  options: ResolvedOptions<E>,
-): Promise<UploadRow> {
-  const row = UUID.test(id) ? await findUpload(options.db, id) : undefined
-  if (row === undefined || row.state === 'deleted') throw noSuchUpload()
-  if (options.kinds.get(row.kind)?.visibility === 'public' && row.state === 'published') return row
-  if (row.ownerId !== (ownerId ?? requireOwner(c, options))) throw noSuchUpload()
-  return row
 }
 
 /** Hono's side of uploads. */
@@ -82,25 +67,13 @@ export function uploadRoutes<E extends Env>(options: ResolvedOptions<E>): Hono<E
 
   app.get('/:id/status', async (c) => {
     const ownerId = requireOwner(c, options)
-    const row = await findOwn(c, c.req.param('id'), ownerId, options)
+    const row = await findReadable(c, c.req.param('id'), options)
     if (row.ownerId !== ownerId) throw noSuchUpload()
     c.header('Cache-Control', 'no-store')
     return c.json(toView(row))
   })
 
-  app.get('/:id', async (c) => {
-    const row = await findOwn(c, c.req.param('id'), undefined, options)
-    if (row.state === 'rejected') throw noSuchUpload()
-    if (row.state !== 'published') {
-      throw new BreakwaterError('conflict', {
-        status: 409,
-        detail: 'The file is still being checked.',
-        headers: { 'Retry-After': '2' },
-      })
-    }
-    const visibility = options.kinds.get(row.kind)?.visibility ?? 'owner'
-    return serve(c.req.raw, row, { bucket: options.bucket(c), inline: options.inline, visibility })
-  })
+  app.route('/', readRoutes(options))
 
   app.delete('/:id', async (c) => {
     const ownerId = requireOwner(c, options)
@@ -110,7 +83,7 @@ export function uploadRoutes<E extends Env>(options: ResolvedOptions<E>): Hono<E
     // The row says deleted: nobody reads it any more. Should this fail, the job removes the object, or the sweep.
     const purged = purge({ id, key }, { options, bucket: options.bucket(c) }).catch(() => {})
     keepAlive(c, purged)
-    await purged
+    await Promise.all([purged, uncache(c.req.url)])
     return c.body(null, 204)
   })
 

@@ -11,6 +11,8 @@ export interface ServeOptions {
   readonly bucket: R2Bucket
   readonly inline: ReadonlySet<string>
   readonly visibility: 'owner' | 'public'
+  /** Instead of the default for the visibility. */
+  readonly cacheControl?: string | undefined
 }
 
 /**
@@ -18,7 +20,7 @@ export interface ServeOptions {
  * guess another; it is downloaded unless it is passive media; and should it be shown, it runs in a sandbox without
  * scripts and without an origin.
  */
-function baseHeaders(row: UploadRow, { inline, visibility }: ServeOptions): Headers {
+function baseHeaders(row: UploadRow, { inline, visibility, cacheControl }: ServeOptions): Headers {
   const type = row.type ?? 'application/octet-stream'
   const text = type.startsWith('text/') || type === 'application/json'
   return new Headers({
@@ -28,7 +30,7 @@ function baseHeaders(row: UploadRow, { inline, visibility }: ServeOptions): Head
     'Content-Security-Policy': "default-src 'none'; style-src 'unsafe-inline'; sandbox",
     'Cross-Origin-Resource-Policy': visibility === 'public' ? 'cross-origin' : 'same-origin',
     // The owner's files may be deleted or taken away: ask again each time, which a matching tag makes cheap.
-    'Cache-Control': visibility === 'public' ? 'public, max-age=3600' : 'private, no-cache',
+    'Cache-Control': cacheControl ?? (visibility === 'public' ? 'public, max-age=3600' : 'private, no-cache'),
     'Accept-Ranges': 'bytes',
     ETag: `"${row.sha256}"`,
     'Last-Modified': (row.publishedAt ?? row.createdAt).toUTCString(),

@@ -30,6 +30,7 @@ function build(env: Bindings, origin: string, queued: boolean, batched = false) 
       },
     },
     quota: (c) => ({ bytes: Number(c.req.header('x-quota') ?? 40 * MB), files: 100 }),
+    secrets: ['a secret of thirty-two characters'],
     stallTimeout: 700,
     resumableFor: '1 d',
     direct: {

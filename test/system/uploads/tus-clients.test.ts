@@ -92,7 +92,7 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ do: 'delete' as const }) },
   {
     weight: 1,
-    arbitrary: fc.record({ do: fc.constant('length' as const), length: fc.integer({ min: 1, max: 6000 }) }),
+    arbitrary: fc.record({ do: fc.constant('length' as const), length: fc.integer({ min: 24, max: 6000 }) }),
   },
   {
     weight: 1,
@@ -167,7 +167,8 @@ it('answers any sequence of requests with the status and fields of tus’s own s
   await fc.assert(
     fc.asyncProperty(
       fc.boolean(),
-      fc.integer({ min: 1, max: 6000 }),
+      // Shorter is no PNG, which ours refuses in the end.
+      fc.integer({ min: 24, max: 6000 }),
       fc.array(step, { maxLength: 8 }),
       async (deferred, length, steps) => {
         const ours: TusTarget = {
