@@ -27,6 +27,12 @@ export const options = {
     value: 'NAME',
     summary: 'The environment of wrangler.toml (default: production where there is one, else the top level)',
   },
+  database: {
+    type: 'string',
+    value: 'URL',
+    summary:
+      'The direct address of the database (default: DATABASE_URL_DIRECT); without it none is looked at',
+  },
   schema: {
     type: 'string',
     value: 'FILE',
@@ -46,11 +52,15 @@ const LEVELS = ['error', 'warn', 'info', 'never'] as const
 export async function run({ values }: CommandInput<typeof options>): Promise<number> {
   const threshold = LEVELS.find((level) => level === (values['fail-on'] ?? 'error'))
   if (threshold === undefined) throw new UsageError(`--fail-on is one of ${LEVELS.join(', ')}.`)
+  const database = values.database ?? (process.env['DATABASE_URL_DIRECT'] || undefined)
+  const pooled = process.env['DATABASE_URL'] || undefined
   try {
     const project = await readProject({
       ...(values.env !== undefined && { environment: values.env }),
       ...(values.url !== undefined && { url: values.url }),
       ...(values.schema !== undefined && { schema: values.schema }),
+      ...(database !== undefined && { database }),
+      ...(pooled !== undefined && { pooled }),
     })
     const report = await examine(checks, project, readSilence(project.root))
     process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : toText(report))

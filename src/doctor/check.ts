@@ -1,4 +1,5 @@
 import type { EnvDefinition } from '../env/define.ts'
+import type { LiveDatabase } from './database.ts'
 import type { LiveSite } from './live.ts'
 import type { WranglerConfig } from './wrangler.ts'
 
@@ -31,6 +32,8 @@ export interface Project {
   readonly wrangler: WranglerConfig | string
   readonly definition: AnyEnvDefinition | string
   readonly site: LiveSite | string
+  /** Absent, like a sentence, when none was given. */
+  readonly database?: LiveDatabase | string
   /** Milliseconds since the epoch. */
   readonly now: number
   /** Runs git in the root. Gives undefined where there is no git or no repository. */

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Project } from './check.ts'
+import { liveDatabase } from './database.ts'
 import { liveSite } from './live.ts'
 import { DEFAULT_SCHEMA, loadDefinition, SchemaError } from './schema.ts'
 import { readWrangler } from './wrangler.ts'
@@ -16,6 +17,10 @@ export interface ProjectOptions {
   readonly environment?: string
   /** Where the Worker is deployed; without it nothing is asked over the network. */
   readonly url?: string
+  /** The direct address of the database; without it none is looked at. */
+  readonly database?: string
+  /** The address that the Worker uses, to see whether it goes through the pooler. */
+  readonly pooled?: string
   /** The module that declares the environment. Default `worker/env.ts`, where there is one. */
   readonly schema?: string
 }
@@ -52,7 +57,9 @@ export async function readProject(options: ProjectOptions = {}): Promise<Project
   if (url !== undefined) {
     site = orProjectError(() => liveSite(url))
   }
+  const { database, pooled } = options
   return {
+    ...(database !== undefined && { database: orProjectError(() => liveDatabase(database, pooled)) }),
     root,
     environment,
     wrangler: wrangler ?? 'there is no wrangler.toml, wrangler.json or wrangler.jsonc',

@@ -31,7 +31,7 @@ export interface DoctorReport {
 
 /** Where the explanation of a check is. */
 export function docsOf(id: string): string {
-  return `docs/doctor.md#${id.toLowerCase()}`
+  return `docs/${id.startsWith('DB-') ? 'db' : 'doctor'}.md#${id.toLowerCase()}`
 }
 
 /**

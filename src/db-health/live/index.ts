@@ -48,7 +48,7 @@ export function checkUrls(urls: { readonly pooled?: string; readonly direct?: st
  * Looks over a live database. Changes nothing. A check that the role may not run becomes a finding of its own, since
  * silence is no health.
  *
- * @param run Runs one statement, on one connection.
+ * @param run Runs one statement; always on the same connection, which is not a pool.
  */
 export async function checkDatabase(
   run: RunSql,
@@ -57,6 +57,10 @@ export async function checkDatabase(
   const found: Finding[] = []
   for (const check of checks) {
     try {
+      await run('begin read only')
+      // Whoever is in trouble holds locks: a look must not wait behind them, nor others behind it.
+      await run(`set local lock_timeout = '1s'`)
+      await run(`set local statement_timeout = '15s'`)
       found.push(...(await check.run(run)))
     } catch (error) {
       const { code } = error as { code?: string }
@@ -68,6 +72,8 @@ export async function checkDatabase(
           'grant pg_monitor to current_user;',
         ),
       )
+    } finally {
+      await run('rollback')
     }
   }
   return found

@@ -56,7 +56,7 @@ export const sessionChecks: readonly LiveCheck[] = [
     title: 'The role has limits for statements, locks and idle transactions',
     async run(sql) {
       const rows = await sql(
-        `select name, setting, quote_ident(current_user) as role from pg_settings where name in (${LIMITS.map((name) => `'${name}'`).join(', ')})`,
+        `select name, reset_val as setting, quote_ident(current_user) as role from pg_settings where name in (${LIMITS.map((name) => `'${name}'`).join(', ')})`,
       )
       return rows
         .filter((row) => row['setting'] === '0')

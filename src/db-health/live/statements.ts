@@ -73,7 +73,11 @@ async function saving(sql: RunSql, query: string, index: string, cost: number): 
 
 async function explain(sql: RunSql, query: string): Promise<Node | undefined> {
   // Normalised texts may not be statements any more: of those there is no plan.
-  const rows = await sql(`explain (generic_plan, format json, verbose) ${query}`).catch(() => [])
+  await sql('savepoint plan')
+  const rows = await sql(`explain (generic_plan, format json, verbose) ${query}`).catch(async () => {
+    await sql('rollback to savepoint plan')
+    return []
+  })
   return (rows[0]?.['QUERY PLAN'] as { Plan: Node }[] | undefined)?.[0]?.Plan
 }
 

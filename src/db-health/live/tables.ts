@@ -106,7 +106,7 @@ export const tableChecks: readonly LiveCheck[] = [
     'Every table of some size was analysed',
     `select ${TABLE} from pg_class c join pg_namespace n on n.oid = c.relnamespace
      left join pg_stat_user_tables s on s.relid = c.oid
-     where c.relkind = 'r' and ${NOT_SYSTEM} and pg_relation_size(c.oid) > 1048576
+     where c.relkind = 'r' and ${NOT_SYSTEM} and s.n_live_tup + s.n_dead_tup > 5000
        and (c.reltuples < 0 or coalesce(s.last_analyze, s.last_autoanalyze) is null
          and not exists (select from pg_statistic st where st.starelid = c.oid))`,
     (row) => `${t(row)} was never analysed: its plans are guesses`,

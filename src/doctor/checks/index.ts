@@ -1,4 +1,5 @@
 import type { DoctorCheck } from '../check.ts'
+import { databaseChecks } from '../database.ts'
 import { secretsDeclared } from './env-1-secrets-declared.ts'
 import { noSecretInVars } from './env-2-no-secret-in-vars.ts'
 import { devVarsIgnored } from './env-4-dev-vars-ignored.ts'
@@ -32,4 +33,5 @@ export const checks: readonly DoctorCheck[] = [
   nosniff,
   noStack,
   probes,
+  ...databaseChecks,
 ]

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
+import { applyStepwise, runsAlone, type StepwiseMigration } from './steps.ts'
 
 /** Options of {@link migrate}. */
 export interface MigrateOptions {
@@ -56,6 +57,48 @@ async function isUpToDate(client: pg.Client, folder: string): Promise<boolean> {
   return journal.entries?.every(({ when }) => typeof when === 'number' && when <= newest) === true
 }
 
+async function newestApplied(client: pg.Client): Promise<number | undefined> {
+  if ((await journalLength(client)) === 0) return undefined
+  const { rows } = await client.query<{ newest: string | null }>(
+    `select max(created_at) as newest from ${JOURNAL}`,
+  )
+  const newest = rows[0]?.newest
+  return newest == null ? undefined : Number(newest)
+}
+
+/** All in one transaction, as drizzle-orm does it. */
+async function applyTogether(client: pg.Client, folder: string): Promise<void> {
+  const [{ drizzle }, { migrate: applyMigrations }] = await Promise.all([
+    import('drizzle-orm/node-postgres'),
+    import('drizzle-orm/node-postgres/migrator'),
+  ])
+  try {
+    await applyMigrations(drizzle(client), { migrationsFolder: folder })
+  } catch (error) {
+    throw explain(error)
+  }
+}
+
+/** Each statement by itself, since one of them cannot be in a transaction; what was done stays done. */
+async function applyOneByOne(
+  client: pg.Client,
+  migrations: readonly StepwiseMigration[],
+  log: (line: string) => void,
+): Promise<void> {
+  for (const [at, migration] of migrations.entries()) {
+    log(`Migration ${at + 1} of ${migrations.length}, statement by statement`)
+    try {
+      await applyStepwise(client, migration, log)
+    } catch (error) {
+      const { message } = explain(error)
+      throw new MigrationError(
+        `${message.replace(' and were rolled back', '')} What was done before it stays done: run it again to go on.`,
+        { cause: error },
+      )
+    }
+  }
+}
+
 function explain(error: unknown): MigrationError {
   const cause = (error as { cause?: unknown }).cause ?? error
   const { code, message, where } = cause as { code?: string; message?: string; where?: string }
@@ -73,11 +116,12 @@ function explain(error: unknown): MigrationError {
 }
 
 /**
- * Applies what is missing of a folder of migrations, in one transaction and in order, and records it in
- * drizzle-orm's own journal. Two that run at once wait for each other by an advisory lock; a statement that cannot
+ * Applies what is missing of a folder of migrations, in order, and records it in drizzle-orm's own journal: in one
+ * transaction, or, when one of them has a statement that no transaction may hold, statement by statement and resumable. Two that run at once wait for each other by an advisory lock; a statement that cannot
  * have its lock soon gives up, rather than queue everyone behind it.
  *
- * @throws MigrationError when the folder is no such folder, or a migration fails; nothing has changed then
+ * @throws MigrationError when the folder is no such folder, or a migration fails; nothing has changed then, but for
+ * statements that could not be in a transaction, which the message says
  */
 export async function migrate(options: MigrateOptions): Promise<MigrationOutcome> {
   const { url, folder, log = () => {}, lockTimeout = 5000, patience = 60_000 } = options
@@ -102,16 +146,14 @@ export async function migrate(options: MigrateOptions): Promise<MigrationOutcome
       log(`Nothing to migrate (${before} applied before)`)
       return { applied: 0, total: before }
     }
-    // Loaded when there is something to do: they take more memory than all the rest of the local stack.
-    const [{ drizzle }, { migrate: applyMigrations }] = await Promise.all([
-      import('drizzle-orm/node-postgres'),
-      import('drizzle-orm/node-postgres/migrator'),
-    ])
-    try {
-      await applyMigrations(drizzle(client), { migrationsFolder: folder })
-    } catch (error) {
-      throw explain(error)
-    }
+    // Loaded when there is something to do: it takes more memory than all the rest of the local stack.
+    const { readMigrationFiles } = await import('drizzle-orm/migrator')
+    const newest = await newestApplied(client)
+    const missing = readMigrationFiles({ migrationsFolder: folder }).filter(
+      ({ folderMillis }) => newest === undefined || folderMillis > newest,
+    )
+    if (missing.some(({ sql }) => runsAlone(sql))) await applyOneByOne(client, missing, log)
+    else await applyTogether(client, folder)
     const total = await journalLength(client)
     log(
       total === before

@@ -38,6 +38,11 @@ export const ownColumns: Readonly<Record<string, Overrides>> = {
     finished_at: `case when ${JOB_STATE} in ('pending', 'running') then null
       else now() - interval '7 days' * 1.002 * (1 - n::float8 / rows) end`,
   },
+  query_history: {
+    kind: `'statement'`,
+    key: `(n % 500)::text`,
+    taken_at: `now() - interval '35 days' * (1 - n::float8 / rows)`,
+  },
   job_lanes: { touched_at: `now() - interval '1 hour' * (1 - n::float8 / rows)` },
   uploads: {
     state: UPLOAD_STATE,
