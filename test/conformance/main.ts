@@ -9,6 +9,7 @@ export interface Suite {
 
 /** `npm run conformance -- NAME [--json]`: every requirement of a standard, as a row. */
 const suites: Readonly<Record<string, () => Promise<Suite>>> = {
+  asvs: () => import('./asvs.ts'),
   capture: () => import('./capture.ts'),
   problems: () => import('./problems.ts'),
   tus: () => import('./tus.ts'),
