@@ -122,8 +122,8 @@ export function compilePolicy(name: string, policy: Policy): CompiledPolicy {
   if (policy.burst !== undefined && algorithm !== 'token-bucket')
     throw wrong('only a token bucket has a burst')
   const quota = units(`${here}quota`, policy.quota)
-  // Every slot is a word in the key's state.
-  if (algorithm === 'concurrency' && quota > 1000) throw wrong('at most 1000 can be counted in flight')
+  // Every slot is two words in the key's state, read and written with each request.
+  if (algorithm === 'concurrency' && quota > 250) throw wrong('at most 250 can be counted in flight')
   const burst = units(`${here}burst`, policy.burst ?? quota)
   const cost = units(`${here}cost`, policy.cost ?? 1)
   if (cost > burst) throw wrong('cost is more than the quota can ever give')

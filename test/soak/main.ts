@@ -9,8 +9,11 @@ export interface Soak {
 
 /** `npm run soak -- NAME [--count N] [--seed N]`. */
 const soaks: Readonly<Record<string, () => Promise<Soak>>> = {
+  alerts: () => import('./alerts.ts'),
   fuzz: () => import('./fuzz.ts'),
+  jobs: () => import('./jobs.ts'),
   'db-plans': () => import('./db-plans.ts'),
+  'rate-limit': () => import('./rate-limit.ts'),
 }
 
 const { values, positionals } = parseArgs({

@@ -11,15 +11,15 @@ export default {
 /** A Durable Object that does nothing: something for a binding to point to. */
 export class PlainObject extends DurableObject {}
 
-/** The rate limiter's object, on a clock that tests can put forward. */
+/** The rate limiter's object, on a clock that stands still from when tests first put it forward. */
 export class ClockedRateLimitObject extends RateLimitObject {
-  #ahead = 0
+  #at: number | undefined
 
   protected override now(): number {
-    return Date.now() + this.#ahead
+    return this.#at ?? Date.now()
   }
 
   advance(ms: number): void {
-    this.#ahead += ms
+    this.#at = this.now() + ms
   }
 }

@@ -2,19 +2,21 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import { Ratelimit } from '@upstash/ratelimit'
-import { createLimiter, upstash } from 'breakwater/rate-limit'
+import { createLimiter, type RateLimitStore, upstash } from 'breakwater/rate-limit'
 import { createRedis } from 'breakwater/redis'
 import { chargeFor, rateLimitStoreContract, type StoreUnderTest } from 'breakwater/testing'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type StandIn, serveStandIn } from '../../../src/local/server.ts'
 import { createUpstashApp } from '../../../src/local/upstash/index.ts'
+import { accuracy } from '../../unit/rate-limit/accuracy.ts'
 
 function contract(make: () => Promise<StoreUnderTest>, test: typeof it | typeof it.concurrent = it): void {
   for (const { name, run } of rateLimitStoreContract(make)) test(name, run)
 }
 
-const client = (standIn: StandIn) => createRedis({ url: standIn.url, token: 't', retries: 0 })
+const client = (standIn: StandIn) =>
+  createRedis({ url: standIn.url, token: 't', retries: 0, timeout: '30 s' })
 
 describe('the Upstash store on the stand-in', () => {
   let clock = 1_790_000_000_123
@@ -40,6 +42,23 @@ describe('the Upstash store on the stand-in', () => {
       clock += ms
     },
   }))
+
+  describe('a thousand requests over twenty-five connections at once', () => {
+    for (const [name, run] of Object.entries(accuracy)) {
+      it(name, () =>
+        run(
+          {
+            stores: Array.from({ length: 25 }, () => upstash(client(standIn))),
+            perWave: 25,
+            async advance(ms) {
+              clock += ms
+            },
+          },
+          name,
+        ),
+      )
+    }
+  })
 
   it('asks once for all policies, and shares the request with what else is sent in the tick', async () => {
     const redis = client(standIn)
@@ -223,6 +242,19 @@ describe.runIf(hasRedis)('the Upstash store on a real Redis', () => {
     }),
     it.concurrent,
   )
+
+  it('gives out a quota to the unit, when a thousand ask over twenty-five connections at once', async () => {
+    const stores = Array.from({ length: 25 }, () => upstash(client(standIn)))
+    for (const algorithm of ['fixed-window', 'sliding-window', 'token-bucket', 'concurrency'] as const) {
+      // So long a window that nothing trickles back while they ask.
+      const charge = chargeFor('p', { quota: 97, window: '400 d', algorithm }, `race-${algorithm}`)
+      const asked = Array.from({ length: 1000 }, async (_, i) => {
+        const [outcome] = await (stores[i % 25] as RateLimitStore).take([{ ...charge, lease: i + 1 }])
+        return outcome?.allowed
+      })
+      expect((await Promise.all(asked)).filter(Boolean).length).toBe(97)
+    }
+  })
 
   it('spends one TIME, one MGET and one SET for each policy', async () => {
     const store = upstash(client(standIn))

@@ -5,6 +5,7 @@ import { createLimiter, memory } from 'breakwater/rate-limit'
 import { binding, durableObject } from 'breakwater/rate-limit/cloudflare'
 import { chargeFor, rateLimitStoreContract } from 'breakwater/testing/rate-limit'
 import { describe, expect, it } from 'vitest'
+import { accuracy } from '../../unit/rate-limit/accuracy.ts'
 import type { ClockedRateLimitObject } from '../harness.ts'
 
 interface Bindings {
@@ -23,6 +24,23 @@ describe('in a Durable Object', () => {
   }))) {
     it(name, run)
   }
+
+  describe('six hundred requests, many at once', () => {
+    for (const [name, run] of Object.entries(accuracy)) {
+      it(name, async () => {
+        await RATE_LIMITS.getByName('accuracy').advance(0)
+        await run(
+          {
+            // Each asks by a stub of its own.
+            stores: [durableObject(RATE_LIMITS, { shard: () => 'accuracy' })],
+            perWave: 15,
+            advance: (ms) => RATE_LIMITS.getByName('accuracy').advance(ms),
+          },
+          name,
+        )
+      }, 30_000)
+    }
+  })
 
   it('keeps its counts when the object is put away', async () => {
     const store = durableObject(RATE_LIMITS, { shard: () => 'kept' })
