@@ -58,7 +58,6 @@ export { type FetchHandler, type ShieldOptions, shield } from './shield.ts'
 export { type Duration, milliseconds } from './time.ts'
 export { continueTrace, incomingTrace, sentryTrace, traceHeaders, traceparent } from './trace.ts'
 export { type WaitUntil, type WorkOptions, workFor } from './unit-of-work.ts'
-export { type Validated, type ValidationTarget, validate, validationFailed } from './validate.ts'
 export {
   currentWork,
   type FailureMechanism,

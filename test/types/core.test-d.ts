@@ -9,11 +9,11 @@ import {
   type RequestContextEnv,
   requestContext,
   toProblem,
-  validate,
   type Work,
 } from 'breakwater/core'
 import { type Logger, log, logger } from 'breakwater/log'
 import { bodyLimit, cors, csrf, type SecureEnv, secure, secureHeaders, timeBudget } from 'breakwater/secure'
+import { validate } from 'breakwater/validate'
 import { Hono } from 'hono'
 import { hc, type InferRequestType, type InferResponseType } from 'hono/client'
 import { expectTypeOf } from 'vitest'

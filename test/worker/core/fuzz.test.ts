@@ -1,13 +1,7 @@
-import {
-  BreakwaterError,
-  problems,
-  type RequestContextEnv,
-  requestContext,
-  shield,
-  validate,
-} from 'breakwater/core'
+import { BreakwaterError, problems, type RequestContextEnv, requestContext, shield } from 'breakwater/core'
 import { log, logger } from 'breakwater/log'
 import { bodyLimit, secure } from 'breakwater/secure'
+import { validate } from 'breakwater/validate'
 import fc from 'fast-check'
 import { Hono } from 'hono'
 import { HTTPException } from 'hono/http-exception'

@@ -1,5 +1,6 @@
-import { problems, validate } from 'breakwater/core'
+import { problems } from 'breakwater/core'
 import { bodyLimit, secure } from 'breakwater/secure'
+import { validate } from 'breakwater/validate'
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'

@@ -2,7 +2,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { Env, Input, MiddlewareHandler, ValidationTargets } from 'hono'
 import type { InferInput } from 'hono/validator'
 import { validator } from 'hono/validator'
-import { BreakwaterError, type FieldFault } from './errors.ts'
+import { BreakwaterError, type FieldFault } from '../core/errors.ts'
 
 /** Where in a request a schema applies: `json`, `form`, `query`, `param`, `header`, `cookie`. */
 export type ValidationTarget = keyof ValidationTargets

@@ -1,5 +1,6 @@
 import { type } from 'arktype'
-import { problems, validate, validationFailed } from 'breakwater/core'
+import { problems } from 'breakwater/core'
+import { validate, validationFailed } from 'breakwater/validate'
 import { Hono } from 'hono'
 import * as v from 'valibot'
 import { describe, expect, it } from 'vitest'
