@@ -6,7 +6,7 @@ export interface Inspector {
 
 /** Connects to a worker by its name. workerd has a session for each of its services. */
 export async function inspect(port: number, worker: string): Promise<Inspector> {
-  const socket = new WebSocket(`ws://127.0.0.1:${port}/${encodeURIComponent(worker)}`)
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/${encodeURIComponent(worker).replaceAll('%3A', ':')}`)
   const waiting = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>()
   let last = 0
   socket.addEventListener('message', ({ data }) => {
