@@ -41,7 +41,8 @@ function values(row: NewJob) {
     id: row.id,
     type: row.type,
     version: row.version,
-    input: row.input,
+    // JSON's null, not SQL's.
+    input: row.input ?? sql`'null'::jsonb`,
     inputObject: row.inputObject ?? null,
     key: row.key ?? null,
     debounce: row.debounce?.key ?? null,
@@ -124,7 +125,7 @@ export const ROW_COLUMNS: SQL = sql.raw(
 /** One row for `values` in plain SQL. */
 export function rowSql(row: NewJob): SQL {
   const one = values(row)
-  return sql`(${one.id}::uuid, ${one.type}::text, ${one.version}::int, ${JSON.stringify(one.input)}::jsonb,
+  return sql`(${one.id}::uuid, ${one.type}::text, ${one.version}::int, ${JSON.stringify(row.input ?? null)}::jsonb,
     ${one.inputObject}::text, ${one.key}::text, 'pending', ${one.priority}::smallint, ${one.runAt}, ${one.maxAttempts}::int,
     ${one.leaseMs}::int, ${one.sendAfter}, ${one.traceparent}::text)`
 }

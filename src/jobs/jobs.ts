@@ -90,9 +90,9 @@ export function createJobs(options: JobsOptions): Jobs {
       await announce(tx, rows)
       return rows.map(({ id }) => id)
     },
-    async batch(members, { then, tx }) {
-      for (const { job } of [...members, then]) known(job)
-      const made = await batchRows(members, then, payloads)
+    async batch(members, { after, tx }) {
+      for (const { job } of [...members, after]) known(job)
+      const made = await batchRows(members, after, payloads)
       const rows = [made.completion, ...made.members]
       await insertAll(tx ?? db, rows)
       await announce(tx, rows)

@@ -71,12 +71,12 @@ export interface Jobs {
   ): Promise<string[]>
   /**
    * Makes a batch, all or none: its members run in any order; when the last of them has ended, however it ended,
-   * `then` starts. Resolves with the id of `then`, which is also the batch's: `list({ batch })`, `cancel({ batch })`.
-   * Members and `then` are made by `member(job, input)`.
+   * `after` starts. Resolves with the id of `after`, which is also the batch's: `list({ batch })`, `cancel({ batch })`.
+   * Members and `after` are made by `member(job, input)`.
    */
   batch(
     members: readonly BatchMember<never>[],
-    options: { readonly then: BatchMember<never>; readonly tx?: JobsTransaction },
+    options: { readonly after: BatchMember<never>; readonly tx?: JobsTransaction },
   ): Promise<string>
   /** Prepares a job for the caller's own `db.batch([...])`. */
   prepare<In>(

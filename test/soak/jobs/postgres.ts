@@ -1,0 +1,200 @@
+import type { JobsDatabase } from 'breakwater/jobs'
+import { drizzle } from 'drizzle-orm/node-postgres'
+import pg from 'pg'
+import type { World } from './world.ts'
+
+/** The clock of the world, in the place of Postgres' own: `now()` is looked up in this schema first. */
+const CLOCK = `
+  create schema if not exists sim;
+  create or replace function sim.now() returns timestamptz language sql stable
+    as $$ select pg_catalog.to_timestamp(pg_catalog.current_setting('sim.now')::float8) $$;
+  alter table breakwater.jobs alter column created_at set default sim.now();
+  create table if not exists sim.ledger (job uuid, kind text, note text);
+  create table if not exists sim.orders (id text primary key, job uuid);`
+
+const CONNECTIONS = 8
+
+interface Line {
+  readonly client: pg.Client
+  readonly pid: number
+  clock: number
+  open: boolean
+}
+
+/**
+ * Real Postgres, one statement at a time: each waits for its turn, and may be lost on the way there or back, or take
+ * its worker with it. A statement that waits for a lock is set aside, and the others go on.
+ */
+export class SimPostgres {
+  readonly #lines: Line[]
+  #free: Line[]
+  readonly #control: pg.Client
+  statements = 0
+
+  private constructor(lines: Line[], control: pg.Client) {
+    this.#lines = lines
+    this.#free = [...lines]
+    this.#control = control
+  }
+
+  static async connect(url: string): Promise<SimPostgres> {
+    const open = async (): Promise<pg.Client> => {
+      const client = new pg.Client({ connectionString: url })
+      client.on('error', () => {})
+      await client.connect()
+      return client
+    }
+    const control = await open()
+    await control.query(CLOCK)
+    const lines: Line[] = []
+    for (let i = 0; i < CONNECTIONS; i++) {
+      const client = await open()
+      await client.query("set search_path = sim, pg_catalog, public; set sim.now = '0'")
+      const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
+      lines.push({ client, pid: rows[0]?.pid ?? 0, clock: -1, open: false })
+    }
+    return new SimPostgres(lines, control)
+  }
+
+  /** Empties every table. */
+  async reset(): Promise<void> {
+    for (const { client } of this.#lines) await client.query('rollback').catch(() => {})
+    for (const line of this.#lines) Object.assign(line, { clock: -1, open: false })
+    this.#free = [...this.#lines]
+    await this.#control.query(
+      'delete from breakwater.jobs; delete from breakwater.job_schedules; delete from breakwater.job_lanes; delete from sim.ledger; delete from sim.orders',
+    )
+  }
+
+  /** Past all chances, for the judge. */
+  async ask<T>(text: string, values: unknown[] = []): Promise<T[]> {
+    return (await this.#control.query(text, values)).rows as T[]
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(
+      [this.#control, ...this.#lines.map(({ client }) => client)].map((client) => client.end()),
+    )
+  }
+
+  /** A database for the workers of a world. */
+  database(world: World): JobsDatabase {
+    world.waitsForLock = async (pid) => {
+      const found = await this.ask(
+        "select from pg_stat_activity where pid = $1 and wait_event_type = 'Lock'",
+        [pid],
+      )
+      return found.length > 0
+    }
+    const single = drizzle({ client: this.#clientFor(world, undefined) as never })
+    const transaction = async <T>(fn: (tx: unknown) => Promise<T>): Promise<T> => {
+      const process = world.process
+      const line = await world.turn('connect', async () => this.#take())
+      let over = false
+      const release = (): void => {
+        if (over) return
+        over = true
+        // The server rolls a dead worker's transaction back, sooner or later; until then its locks are held.
+        void world
+          .turn('the server rolls back', () => this.#run(world, line, 'rollback'), undefined)
+          .then(() => {
+            this.#free.push(line)
+          })
+      }
+      process?.onDeath.push(release)
+      const committed: (() => unknown)[] = []
+      try {
+        await this.#statement(world, line, 'begin', [], false)
+        const tx = Object.assign(drizzle({ client: this.#clientFor(world, line, () => over) as never }), {
+          onCommit: (tell: () => unknown) => committed.push(tell),
+        })
+        const value = await fn(tx)
+        await this.#statement(world, line, 'commit', [], false)
+        over = true
+        this.#free.push(line)
+        for (const tell of committed) void tell()
+        return value
+      } catch (error) {
+        release()
+        throw error
+      }
+    }
+    return Object.assign(Object.create(single), {
+      insert: single.insert.bind(single),
+      update: single.update.bind(single),
+      delete: single.delete.bind(single),
+      select: single.select.bind(single),
+      execute: single.execute.bind(single),
+      transaction,
+    }) as unknown as JobsDatabase
+  }
+
+  #take(): Line {
+    const line = this.#free.shift()
+    if (line === undefined) throw new Error('too many connections')
+    return line
+  }
+
+  #clientFor(world: World, line: Line | undefined, over: () => boolean = () => false) {
+    return {
+      query: async (config: { text: string; rowMode?: 'array'; types?: unknown }, values: unknown[]) =>
+        this.#statement(world, line, config as pg.QueryConfig, values, true, over),
+    }
+  }
+
+  async #statement(
+    world: World,
+    line: Line | undefined,
+    query: string | pg.QueryConfig,
+    values: unknown[],
+    faults: boolean,
+    over: () => boolean = () => false,
+  ): Promise<pg.QueryResult> {
+    const process = world.process
+    const text = typeof query === 'string' ? query : query.text
+    const label = text.replace(/\s+/g, ' ').slice(0, 48)
+    return world.turn(label, async () => {
+      // As the drivers have it: a handler that outlived its transaction writes nothing.
+      if (over()) throw new Error('This transaction is over')
+      const fate = world.chaos && process !== undefined ? world.random() : 1
+      if (fate < 0.006) {
+        world.kill(process)
+        throw new Error('dead')
+      }
+      if (faults && fate < 0.012) throw new Error('connection refused')
+      const on = line ?? this.#take()
+      let result: pg.QueryResult
+      try {
+        result = await this.#run(world, on, query, values)
+      } finally {
+        if (line === undefined) this.#free.push(on)
+      }
+      if (fate > 0.99 && fate < 0.994) world.kill(process)
+      if (fate > 0.994 && fate < 1) throw new Error('the answer was lost')
+      return result
+    })
+  }
+
+  /** Runs a statement until it has ended; others have their turns while it waits for a lock. */
+  async #run(
+    world: World,
+    line: Line,
+    query: string | pg.QueryConfig,
+    values: unknown[] = [],
+  ): Promise<pg.QueryResult> {
+    this.statements++
+    const text = typeof query === 'string' ? query : query.text
+    // In a transaction, `now()` stands still.
+    if (!line.open && line.clock !== world.now) {
+      await line.client.query(`set sim.now = '${world.now / 1000}'`)
+      line.clock = world.now
+    }
+    if (text === 'begin') line.open = true
+    world.session = line.pid
+    try {
+      return await line.client.query(query as pg.QueryConfig, values)
+    } finally {
+      if (text === 'commit' || text === 'rollback') line.open = false
+    }
+  }
+}
