@@ -115,7 +115,7 @@ export const accuracy: Readonly<Record<string, (connections: Connections, key: s
     assert(passed >= quota * windows * 0.7, `${passed} in ${windows} windows`)
   },
   async 'never more are in flight than there are slots'({ stores, advance, perWave = 250 }, key) {
-    const slots = 20
+    const slots = Math.floor(perWave * 0.4)
     const policy: Policy = { quota: slots, window: 5000, algorithm: 'concurrency' }
     let held: number[] = []
     let lease = 1
