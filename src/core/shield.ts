@@ -1,3 +1,4 @@
+import { asError } from './errors.ts'
 import { isNews, problemResponse } from './problem.ts'
 import { isDevelopment, type ProblemsOptions, report } from './problems.ts'
 import { type RequestContextOptions, workForRequest } from './request-context.ts'
@@ -31,7 +32,8 @@ export function shield<Args extends readonly unknown[]>(
         const response = await runWork(work, () => app.fetch(request, ...args))
         if (response instanceof Response) return response
         throw new TypeError('The app did not answer with a Response')
-      } catch (error) {
+      } catch (thrown) {
+        const error = asError(thrown)
         if (isNews(error)) report(error, 'fetch', work)
         return problemResponse(error, request, {
           ...(options.typeBase !== undefined && { typeBase: options.typeBase }),
