@@ -94,6 +94,7 @@ export function expressionText(text: string, table: string): string {
     .replace(new RegExp(`\\b(?:\\w+\\.)?${table.toLowerCase()}\\.`, 'g'), '')
     .replace(/::[a-z_]+(?: varying| precision| with(?:out)? time zone)?(?:\(\d+\))?(\[\])?/g, '')
     .replace(/= any \(array\[(.*?)\]\)/g, 'in ($1)')
+    .replace(/ collate \S+/g, '')
     .replace(/<>/g, '!=')
     .replace(/[()\s]/g, '')
 }

@@ -137,13 +137,13 @@ export const statementChecks: readonly LiveCheck[] = [
   {
     id: 'DB-7',
     level: 'warn',
-    title: 'None of the costliest statements reads a big table from end to end (DB-8: what would help)',
+    title: 'None of the costliest statements reads a big table from end to end',
     run: planned,
   },
   byQuery(
     'DB-22',
     'warn',
-    'pg_stat_statements is there and has seen some time',
+    'pg_stat_statements is there',
     `select case
         when not exists (select from pg_available_extensions where name = 'pg_stat_statements') then 'unavailable'
         when not exists (select from pg_extension where extname = 'pg_stat_statements') then 'missing' end as what

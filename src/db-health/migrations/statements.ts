@@ -31,7 +31,8 @@ export function statementsOf(migration: string): MigrationStatement[] {
     sql = ''
   }
   for (const [token] of migration.matchAll(TOKEN)) {
-    if (sql.trim() === '') start = line
+    const leading = /^\s*/.exec(token)?.[0] ?? ''
+    if (sql.trim() === '') start = line + leading.split('\n').length - 1
     line += token.split('\n').length - 1
     if (token === ';' || /^-->\s*statement-breakpoint/.test(token)) {
       finish()

@@ -121,3 +121,35 @@ it('applies the migrations of the project', async () => {
   )
   expect(rows[0].n).toBeGreaterThan(0)
 })
+
+it('builds an index without stopping writes, and goes on where it was cut short', async () => {
+  await scratch.pool.query('create table two (a int); insert into two values (1), (1)')
+  write(
+    ONE,
+    `alter table two add column b int;
+--> statement-breakpoint
+-- unique, once the doubles are gone
+create unique index concurrently two_a on two (a);
+--> statement-breakpoint
+alter table two add column c int;`,
+  )
+  const said: string[] = []
+  const log = (line: string) => said.push(line)
+  await expect(migrate({ url: scratch.url, folder, log })).rejects.toThrow(/run it again to go on/)
+  const { rows } = await scratch.pool.query(
+    `select indisvalid from pg_index where indexrelid = 'two_a'::regclass`,
+  )
+  expect(rows).toEqual([{ indisvalid: false }])
+
+  await scratch.pool.query('delete from two')
+  said.length = 0
+  expect(await migrate({ url: scratch.url, folder, log })).toEqual({ applied: 1, total: 2 })
+  expect(said.join('\n')).toMatch(
+    /1\/3 was done before[\s\S]*drops two_a, which was left half built[\s\S]*3\/3 done/,
+  )
+  const valid = await scratch.pool.query(
+    `select indisvalid from pg_index where indexrelid = 'two_a'::regclass`,
+  )
+  expect(valid.rows).toEqual([{ indisvalid: true }])
+  expect(await migrate({ url: scratch.url, folder })).toEqual({ applied: 0, total: 2 })
+})
