@@ -2,6 +2,7 @@
  * Uploads into R2: owned, limited, hashed, told by their bytes, quarantined until checked, served safely.
  * @module
  */
+export { type ClamavOptions, clamavScan } from './clamav.ts'
 export type { DirectRequest, DirectTicket } from './direct/begin.ts'
 export type { DirectAccess, SignedRequest } from './direct/presign.ts'
 export type { UploadPage } from './list.ts'

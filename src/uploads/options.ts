@@ -16,12 +16,20 @@ export interface UploadKind {
   readonly visibility?: 'owner' | 'public'
   /** Largest picture in pixels, width times height: a small file can decode to gigabytes. Default 50,000,000. */
   readonly maxPixels?: number
+  /**
+   * Removes what JPEG, PNG and WebP tell about the person behind them (place, time, device, names) before they are
+   * published. They are rewritten in memory, so that `maxBytes` is then at most 25 MB. Default false.
+   */
+  readonly stripMetadata?: boolean
+  /** How much an archive (zip, and documents that are zips) may announce. Default 10,000 files, 1 GB. */
+  readonly archive?: { readonly maxFiles?: number; readonly maxUnpackedBytes?: number }
   /** `Cache-Control` of what is handed out. Default `public, max-age=3600` or `private, no-cache`, by the visibility. */
   readonly cacheControl?: string
 }
 
 /** A kind with its defaults. */
-export type ResolvedKind = Required<Omit<UploadKind, 'cacheControl'>> & Pick<UploadKind, 'cacheControl'>
+export type ResolvedKind = Required<Omit<UploadKind, 'cacheControl' | 'archive'>> &
+  Pick<UploadKind, 'cacheControl'> & { readonly archive: Required<NonNullable<UploadKind['archive']>> }
 
 /** What a scanner is given. */
 export interface ScanSubject {
@@ -130,7 +138,16 @@ export function resolveOptions<E extends Env>(options: UploadsOptions<E>): Resol
         `uploads: maxBytes of the kind "${name}" must be a whole number of bytes, 1 or more`,
       )
     }
-    kinds.set(name, { visibility: 'owner', maxPixels: 50_000_000, ...kind })
+    if (kind.stripMetadata && kind.maxBytes > 25_000_000) {
+      throw new TypeError(`uploads: the kind "${name}" strips metadata, which takes files up to 25 MB`)
+    }
+    kinds.set(name, {
+      visibility: 'owner',
+      maxPixels: 50_000_000,
+      stripMetadata: false,
+      ...kind,
+      archive: { maxFiles: 10_000, maxUnpackedBytes: 1e9, ...kind.archive },
+    })
   }
   if (kinds.size === 0) throw new TypeError('uploads: declare at least one kind')
   const active = options.inline?.find((type) => NEVER_INLINE.includes(type))

@@ -1,115 +1,17 @@
 import type { Env } from 'hono'
-import { toHex } from '../core/bytes.ts'
-import { span } from '../core/work.ts'
-import { DIMENSION_BYTES, dimensions, hasDimensions } from './dimensions.ts'
-import { storageUnavailable } from './errors.ts'
-import type { ResolvedOptions, ScanVerdict } from './options.ts'
+import { inspect, type ProcessContext, r2 } from './inspect.ts'
 import {
   endStatement,
-  type Findings,
   findUpload,
   markPublished,
   markPurged,
   markScanned,
   type UploadRow,
 } from './records.ts'
-import { agreeOnType, HEAD_BYTES } from './sniff.ts'
 import type { UploadState } from './state.ts'
 import { transferOf } from './transfer-records.ts'
 
-/** What processing works with. */
-export interface ProcessContext<E extends Env> {
-  readonly options: ResolvedOptions<E>
-  readonly bucket: R2Bucket
-  readonly signal: AbortSignal
-}
-
-type Verdict =
-  | { readonly ok: true; readonly found: Findings }
-  | { readonly ok: false; readonly reason: string }
-
-/** A failing bucket is an error that a retry may mend; it is never the upload's fault. */
-async function r2<T>(name: string, fn: () => Promise<T>): Promise<T> {
-  try {
-    return await span('object-store', name, fn)
-  } catch (error) {
-    throw storageUnavailable(error)
-  }
-}
-
-async function readHead(
-  bucket: R2Bucket,
-  row: UploadRow,
-): Promise<{ size: number; version: string; head: Uint8Array } | undefined> {
-  const length = row.type === null || hasDimensions(row.type) ? DIMENSION_BYTES : HEAD_BYTES
-  const object = await r2('get', () => bucket.get(row.key, { range: { offset: 0, length } }))
-  if (object === null) return undefined
-  const { size, version } = object
-  return { size, version, head: new Uint8Array(await r2('get', () => object.arrayBuffer())) }
-}
-
-/** The SHA-256 of what is stored; undefined when it was replaced meanwhile. */
-async function hash(bucket: R2Bucket, key: string, version: string): Promise<string | undefined> {
-  const object = await r2('get', () => bucket.get(key))
-  if (object === null || object.version !== version) {
-    await object?.body.cancel()
-    return undefined
-  }
-  const digest = new crypto.DigestStream('SHA-256')
-  await r2('get', () => object.body.pipeTo(digest))
-  return toHex(new Uint8Array(await digest.digest))
-}
-
-async function inspect<E extends Env>(row: UploadRow, context: ProcessContext<E>): Promise<Verdict> {
-  const { bucket, options } = context
-  const kind = options.kinds.get(row.kind)
-  if (kind === undefined) return { ok: false, reason: 'kind-unknown' }
-  const stored = await readHead(bucket, row)
-  if (stored === undefined) return { ok: false, reason: 'object-missing' }
-  if (stored.size !== row.size) return { ok: false, reason: 'size-changed' }
-  // Looked at again in what is stored, against the kind as it is declared today.
-  const declared = row.type ?? row.declaredType ?? undefined
-  const verdict = agreeOnType(stored.head.subarray(0, HEAD_BYTES), declared, kind.types)
-  if (!verdict.ok) return { ok: false, reason: 'type-refused' }
-  const { type } = verdict
-  const size = dimensions(type, stored.head)
-  if (size === undefined && hasDimensions(type)) return { ok: false, reason: 'picture-broken' }
-  if (size !== undefined && size.width * size.height > kind.maxPixels) {
-    return { ok: false, reason: 'picture-too-large' }
-  }
-  const { version } = stored
-  const sha256 = row.sha256 ?? (await hash(bucket, row.key, version))
-  if (sha256 === undefined) return { ok: false, reason: 'object-replaced' }
-  if (row.announcedSha256 !== null && row.announcedSha256 !== sha256) {
-    return { ok: false, reason: 'digest-mismatch' }
-  }
-  const found = { type, sha256, version, ...size }
-  const scanned = await scan(row, found, context)
-  return scanned.ok ? { ok: true, found } : scanned
-}
-
-async function scan<E extends Env>(
-  row: UploadRow,
-  { type, sha256, version }: Findings,
-  { options, bucket, signal }: ProcessContext<E>,
-): Promise<ScanVerdict> {
-  if (options.scan === undefined) return { ok: true }
-  return options.scan(
-    {
-      id: row.id,
-      kind: row.kind,
-      type,
-      size: row.size ?? 0,
-      sha256,
-      async open() {
-        const object = await r2('get', () => bucket.get(row.key))
-        if (object === null || object.version !== version) throw new Error('the object is gone')
-        return object.body
-      },
-    },
-    { signal },
-  )
-}
+export type { ProcessContext } from './inspect.ts'
 
 /** Removes the object of an ended upload. May run any number of times. */
 export async function purge<E extends Env>(
@@ -154,6 +56,8 @@ export async function processUpload<E extends Env>(
       return 'rejected'
     }
     await markScanned(db, id, verdict.found)
+    // Its place was taken by a copy without metadata. Should this fail, the reconciliation removes it.
+    if (verdict.found.key !== undefined) await context.bucket.delete(row.key).catch(() => {})
   }
   await markPublished(db, id)
   return (await findUpload(db, id))?.state as UploadState | undefined

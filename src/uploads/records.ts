@@ -161,16 +161,28 @@ export interface Findings {
   readonly type: string
   readonly sha256: string
   readonly version: string
+  /** Where a copy without metadata is, and its bytes. */
+  readonly key?: string
+  readonly size?: number
   readonly width?: number
   readonly height?: number
 }
 
 /** `quarantined` becomes `scanned`. Does nothing when it is no longer there. */
 export async function markScanned(db: UploadsDatabase, id: string, found: Findings): Promise<void> {
-  await db
-    .update(uploads)
-    .set({ state: 'scanned', updatedAt: sql`now()`, ...found })
-    .where(and(eq(uploads.id, id), eq(uploads.state, 'quarantined')))
+  const { type, sha256, version, key = null, size = null, width = null, height = null } = found
+  await db.execute(sql`
+    with old as (
+      select id, owner_id, size from ${uploads} where id = ${id}::uuid and state = 'quarantined' for update
+    ), moved as (
+      update ${uploads} as u set state = 'scanned', updated_at = now(), type = ${type}::text, sha256 = ${sha256}::text,
+        version = ${version}::text, key = coalesce(${key}::text, u.key), size = coalesce(${size}::bigint, u.size),
+        width = ${width}::int, height = ${height}::int
+      from old where u.id = old.id
+    )
+    update ${uploadUsage} as g
+    set stored_bytes = g.stored_bytes - old.size + coalesce(${size}::bigint, old.size)
+    from old where g.owner_id = old.owner_id`)
 }
 
 /** `scanned` becomes `published`. Does nothing when it is no longer there. */

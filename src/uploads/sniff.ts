@@ -71,6 +71,11 @@ const ZIPPED: Readonly<Record<string, string>> = {
   'ppt/': 'application/vnd.openxmlformats-officedocument.presentationml.presentation',
 }
 
+/** Whether files of this type are zip archives inside. */
+export function isZip(type: string): boolean {
+  return type === 'application/zip' || Object.values(ZIPPED).includes(type)
+}
+
 /** Text has no signature: it is believed when it is clean UTF-8 and is not markup. */
 const TEXT: readonly string[] = ['text/plain', 'text/csv', 'text/markdown', 'application/json']
 

@@ -24,6 +24,12 @@ function build(env: Bindings, origin: string, queued: boolean, batched = false) 
     owner: (c) => c.req.header('x-user'),
     kinds: {
       avatar: { types: ['image/png'], maxBytes: 100_000, visibility: 'public', maxPixels: 1_000_000 },
+      photo: { types: ['image/png', 'image/jpeg', 'image/webp'], maxBytes: 5 * MB, stripMetadata: true },
+      archive: {
+        types: ['application/zip'],
+        maxBytes: 5 * MB,
+        archive: { maxUnpackedBytes: 10 * MB, maxFiles: 5 },
+      },
       document: {
         types: ['image/png', 'application/pdf', 'text/plain', 'text/html', 'image/svg+xml'],
         maxBytes: 20 * MB,

@@ -55,4 +55,4 @@ export async function startApp({ url, endpoint }: ScratchDatabase, state?: strin
   }
 }
 
-export { png, reprDigest, sha256 } from './files.ts'
+export { png, reprDigest, sha256, zip } from './files.ts'
