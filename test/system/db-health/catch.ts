@@ -1,3 +1,6 @@
+import { generateDrizzleJson, generateMigration } from 'drizzle-kit/api'
+import { sql } from 'drizzle-orm'
+import type pg from 'pg'
 import {
   checkSchema,
   findDrift,
@@ -6,11 +9,8 @@ import {
   modelOf,
   modelOfCatalog,
   type RunSql,
-} from 'breakwater/db-health'
-import { examineQueries, fill } from 'breakwater/testing'
-import { generateDrizzleJson, generateMigration } from 'drizzle-kit/api'
-import { sql } from 'drizzle-orm'
-import type pg from 'pg'
+} from '../../../src/db-health/index.ts'
+import { examineQueries, fill } from '../../../src/testing/index.ts'
 import { badMigrations } from './fixtures/bad-migrations.ts'
 import { badPlans, badQueries, goodQueries, orders } from './fixtures/bad-queries.ts'
 import { badSchemas } from './fixtures/bad-schemas.ts'
