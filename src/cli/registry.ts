@@ -7,6 +7,7 @@ export const commands: Readonly<Record<string, () => Promise<CommandModule>>> = 
   db: () => import('./db.ts'),
   doctor: () => import('./doctor.ts'),
   backup: () => import('./backup.ts'),
+  jobs: () => import('./jobs.ts'),
   uploads: () => import('./uploads.ts'),
   limits: () => import('./limits.ts'),
 }
