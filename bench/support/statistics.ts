@@ -18,3 +18,9 @@ export function spread(values: readonly number[]): number {
 export function round(value: number, digits = 2): number {
   return Number(value.toFixed(digits))
 }
+
+/** The value that a share of all values lies below: 0.95 for the 95th percentile. Nearest rank. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN
+}
