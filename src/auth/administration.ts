@@ -188,14 +188,9 @@ export async function prune(config: AuthConfig, options: PruneOptions = {}): Pro
         delete from breakwater.auth_events where id in (
           select id from breakwater.auth_events where created_at < now() - ${interval(eventDays * DAY)} ${most})
         returning 1
-      ), f as (
-        delete from breakwater.api_keys where id in (
-          select id from breakwater.api_keys where expires_at < now() ${most})
-        returning 1
-      )
+            )
       select (select count(*) from a)::int + (select count(*) from b)::int + (select count(*) from c)::int
-        + (select count(*) from d)::int + (select count(*) from e)::int
-        + (select count(*) from f)::int as deleted`,
+        + (select count(*) from d)::int + (select count(*) from e)::int as deleted`,
   )
   return Number(row?.['deleted'] ?? 0)
 }

@@ -74,8 +74,6 @@ export type AuthEvent =
   | 'mail-change-requested'
   | 'mail-changed'
   | 'account-closed'
-  | 'api-key-made'
-  | 'api-key-ended'
 
 /**
  * An insert into the audit record, as one more part of the statement that does the thing, so that one never

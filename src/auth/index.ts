@@ -38,7 +38,6 @@ export type {
   UserJson,
 } from './routes-schema.ts'
 export {
-  apiKeys,
   authEvents,
   recoveryCodes,
   sessions,

@@ -139,27 +139,6 @@ export const recoveryCodes = breakwater.table(
   (t) => [primaryKey({ columns: [t.userId, t.codeHash] })],
 )
 
-/** Keys by which programs act for a person, within scopes. */
-export const apiKeys = breakwater.table(
-  'api_keys',
-  {
-    id: uuid().primaryKey(),
-    userId: uuid('user_id')
-      .notNull()
-      .references(() => users.id, { onDelete: 'cascade' }),
-    name: text().notNull(),
-    /** SHA-256 of the key's secret half, base64url. */
-    secretHash: text('secret_hash').notNull(),
-    /** What the key may do. None has a space. */
-    scopes: text().array().notNull(),
-    expiresAt: at('expires_at').notNull(),
-    /** Written at most once an hour. */
-    lastUsedAt: at('last_used_at'),
-    createdAt: at('created_at').notNull().defaultNow(),
-  },
-  (t) => [index('api_keys_user_id_idx').on(t.userId), index('api_keys_expires_at_idx').on(t.expiresAt)],
-)
-
 /**
  * What happened to accounts (ASVS 16.3.1). Only ever added to. `user_id` has no foreign key on purpose: the
  * record outlives the account.

@@ -21,7 +21,6 @@ export const ownColumns: Readonly<Record<string, Overrides>> = {
     expires_at: `now() + interval '30 days' * ((n % 997) / 997.0) - interval '1 minute'`,
   },
   verification_tokens: { expires_at: `now() + interval '1 day' * ((n % 100) / 100.0) - interval '1 minute'` },
-  api_keys: { expires_at: `now() + interval '365 days' * ((n % 9973) / 9973.0) - interval '1 hour'` },
   // A quarter of a per cent has outlived its time and waits for the next pruning.
   auth_events: { created_at: `now() - interval '401 days' * (1 - n::float8 / rows)` },
   jobs: {
