@@ -85,6 +85,8 @@ const STACK = /\n\s+at |\.[jt]s:\d+:\d+/
 export interface FuzzOptions {
   readonly count: number
   readonly seed: number
+  /** Told after each batch how many are done. */
+  readonly onProgress?: (done: number) => void
 }
 
 /**
@@ -102,7 +104,13 @@ export async function run(options: { count: number | undefined; seed: number | u
     onLog: (part, line) => part === 'worker' && lines.push(line),
   })
   try {
-    return await fuzz(local, lines, { count, seed })
+    let next = 10_000
+    const onProgress = (done: number): void => {
+      if (done < next) return
+      next += 10_000
+      console.error(`${done} of ${count} requests, seed ${seed}`)
+    }
+    return await fuzz(local, lines, { count, seed, onProgress })
   } finally {
     await local.stop()
     rmSync(state, { recursive: true, force: true })
@@ -113,7 +121,11 @@ export async function run(options: { count: number | undefined; seed: number | u
  * The same on a stack that runs, whose worker is not in development.
  * @param lines Where the worker's log lines arrive; they are taken out as they are looked at.
  */
-export async function fuzz(local: Local, lines: string[], { count, seed }: FuzzOptions): Promise<string> {
+export async function fuzz(
+  local: Local,
+  lines: string[],
+  { count, seed, onProgress }: FuzzOptions,
+): Promise<string> {
   const secrets = [
     'SESSION_SECRET',
     'OPS_TOKEN',
@@ -178,6 +190,7 @@ export async function fuzz(local: Local, lines: string[], { count, seed }: FuzzO
     }
     await Promise.all(Array.from({ length: 12 }, worker))
     done += batch.length
+    onProgress?.(done)
     for (const line of lines.splice(0)) {
       if (leak(line)) throw new Error(`A log line shows a secret (seed ${seed}): ${line.slice(0, 200)}`)
     }
