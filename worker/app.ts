@@ -1,7 +1,9 @@
 import { guard } from 'breakwater'
+import { countRequests } from 'breakwater/alerts'
 import { type AuthEnv, authRoutes, requireUser } from 'breakwater/auth'
 import { captureMiddleware, traceRoutes } from 'breakwater/capture'
 import { breakerStates, problems, type RequestContextEnv, requestContext } from 'breakwater/core'
+import { queryMonitor } from 'breakwater/db-health'
 import { health, postgresCheck, queueCheck, r2Check, redisCheck } from 'breakwater/health'
 import { log } from 'breakwater/log'
 import { deferLimit, type RateLimitEnv, rateLimit } from 'breakwater/rate-limit'
@@ -16,7 +18,7 @@ export type AppEnv = { Bindings: Bindings } & RequestContextEnv & RateLimitEnv &
 
 /** The routes of this app, over its services. */
 export function createApp(services: Services) {
-  const { env, db, redis, limiter, auth, uploads } = services
+  const { env, reporter, db, redis, limiter, auth, uploads } = services
   const development = env.ENVIRONMENT === 'development'
   const deferred = deferLimit()
 
@@ -24,6 +26,8 @@ export function createApp(services: Services) {
     .use(captureMiddleware())
     .use(requestContext())
     .use(log())
+    .use(queryMonitor({ reporter, serverTiming: development }))
+    .use(countRequests(services.alerts))
     .use(secure({ csrf: { origins: [env.APP_ORIGIN] } }))
     // Before the guard: probes come often and are answered from memory.
     .route(

@@ -14,7 +14,7 @@ const capture = createCapture({
   environment: env.ENVIRONMENT,
 })
 const services = createServices(env, capture)
-const { auth, backup, jobs, uploads } = services
+const { alerts, auth, backup, jobs, uploads, queries } = services
 
 export default breakwater({
   app: createApp(services),
@@ -26,8 +26,8 @@ export default breakwater({
   },
   crons: {
     // One that fails must not keep the others from their turn.
-    '* * * * *': () => all(jobs.cron(), uploads.sweep()),
-    '17 3 * * *': () => all(backup.run(), auth.prune()),
+    '* * * * *': () => all(jobs.cron(), uploads.sweep(), queries.snapshot()),
+    '17 3 * * *': () => all(backup.run(), auth.prune(), queries.report()),
   },
 })
 

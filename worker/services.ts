@@ -1,8 +1,10 @@
 import argon2 from '@phi-ag/argon2/argon2.wasm'
+import { createAlerts, redisStore, report } from 'breakwater/alerts'
 import { type AuthEnv, argon2id, createAuth, pwnedPasswords, redisRevocations } from 'breakwater/auth'
 import { createBackup } from 'breakwater/backup'
 import type { Reporter } from 'breakwater/core'
 import { createDatabase } from 'breakwater/db'
+import { createQueryHistory } from 'breakwater/db-health'
 import type { InferEnv } from 'breakwater/env'
 import { createJobs } from 'breakwater/jobs'
 import { logger } from 'breakwater/log'
@@ -76,5 +78,22 @@ export function createServices(env: InferEnv<typeof environment>, reporter: Repo
     bucket: env.BACKUPS,
     encryptionKeys: env.BACKUP_KEY,
   })
-  return { env, db, redis, limiter, jobs, auth, uploads, backup }
+  const alerts = createAlerts({
+    store: redisStore(redis),
+    // Into the error tracker, whose own rules take it to people. Add slack(), webhook() or mail() beside it.
+    channels: [report(reporter)],
+    service: new URL(env.APP_ORIGIN).host,
+    reporter,
+    deadLetters: async () =>
+      (await jobs.counts()).reduce((sum, { state, count }) => sum + (state === 'dead' ? count : 0), 0),
+    // Elsewhere nobody misses one.
+    ...(env.ENVIRONMENT === 'production' && {
+      lastBackup: async () => {
+        const latest = await backup.latest()
+        return latest && new Date(latest.startedAt)
+      },
+    }),
+  })
+  const queries = createQueryHistory({ db, reporter })
+  return { env, reporter, queries, db, redis, limiter, jobs, auth, uploads, backup, alerts }
 }

@@ -11,6 +11,7 @@ export interface Soak {
 const soaks: Readonly<Record<string, () => Promise<Soak>>> = {
   alerts: () => import('./alerts.ts'),
   fuzz: () => import('./fuzz.ts'),
+  ranges: () => import('./ranges.ts'),
   jobs: () => import('./jobs.ts'),
   'db-plans': () => import('./db-plans.ts'),
   'rate-limit': () => import('./rate-limit.ts'),
