@@ -68,7 +68,7 @@ function adapterOf(local: Local, pool: pg.Pool, lines: readonly string[]): Adapt
 
   /** Waits for a mail with a link: mails are jobs. */
   async function token(email: string, subject: RegExp): Promise<string> {
-    for (let tries = 0; tries < 100; tries++) {
+    for (let tries = 0; tries < 300; tries++) {
       const mail = (await mails(email)).find((one) => subject.test(one.subject))
       const found = /#token=([\w-]+)/.exec(mail?.text ?? '')?.[1]
       if (found !== undefined) return found

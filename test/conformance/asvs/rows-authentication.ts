@@ -301,7 +301,7 @@ export const authenticationRows: readonly Requirement[] = [
       await on.resetToken(email)
       must(on.resetMinutes <= 10, `A mailed token lives for ${on.resetMinutes} minutes`)
       if (on.expireTokens === undefined) return
-      const mail = (await on.mails(email)).find(({ text }) => /choose a new/i.test(text))
+      const mail = (await on.mails(email)).find(({ subject }) => /choose a new/i.test(subject))
       must(mail?.text.includes(`${on.resetMinutes} minutes`) === true, 'The mail says another time')
     },
   },
