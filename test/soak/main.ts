@@ -14,6 +14,8 @@ const soaks: Readonly<Record<string, () => Promise<Soak>>> = {
   ranges: () => import('./ranges.ts'),
   jobs: () => import('./jobs.ts'),
   'db-plans': () => import('./db-plans.ts'),
+  neon: () => import('./neon.ts'),
+  postgres: () => import('./postgres.ts'),
   'rate-limit': () => import('./rate-limit.ts'),
 }
 
