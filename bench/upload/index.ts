@@ -118,7 +118,9 @@ export const bench: Bench = {
     )
     try {
       const base = (await miniflare.ready).href.replace(/\/$/, '')
-      const heap = await watchHeap(await miniflare.getInspectorURL())
+      const heap = await watchHeap(await miniflare.getInspectorURL(), async () => {
+        await (await fetch(`${base}/idle`)).arrayBuffer()
+      })
       const post = async (path: string, chunked = false): Promise<void> =>
         expectStatus(await sendBytes(`${base}${path}`, { method: 'POST', megabytes, chunked }), 201, path)
       const ways: Record<string, () => Promise<void>> = {

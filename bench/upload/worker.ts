@@ -28,6 +28,7 @@ function build(env: Bindings): Uploads<{ Bindings: Bindings }> {
 export default {
   async fetch(request: Request, env: Bindings, context: ExecutionContext): Promise<Response> {
     const { pathname } = new URL(request.url)
+    if (pathname === '/idle') return new Response(null, { status: 204 })
     if (pathname === '/raw') {
       await env.BUCKET.put('raw', request.body)
       return new Response(null, { status: 201 })
