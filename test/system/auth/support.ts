@@ -89,7 +89,11 @@ export async function createApplication(
 
   const background: Promise<unknown>[] = []
   const context = {
-    waitUntil: (promise: Promise<unknown>) => void background.push(promise),
+    waitUntil(promise: Promise<unknown>) {
+      background.push(promise)
+      // Whoever settles hears of it; a test that does not may take the database away first.
+      promise.catch(() => {})
+    },
     passThroughOnException() {},
     props: {},
   }
