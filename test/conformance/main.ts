@@ -12,6 +12,7 @@ const suites: Readonly<Record<string, () => Promise<Suite>>> = {
   asvs: () => import('./asvs.ts'),
   capture: () => import('./capture.ts'),
   problems: () => import('./problems.ts'),
+  ratelimit: () => import('./ratelimit.ts'),
   tus: () => import('./tus.ts'),
 }
 
