@@ -229,8 +229,9 @@ describe('production refuses weak secrets', () => {
   })
 
   it('lets pass what a generator makes', () => {
-    // Always the same twenty thousand keys: a test that draws new ones fails somebody some day.
-    for (let i = 0; i < 5000; i++) {
+    // Always the same eight thousand keys: a test that draws new ones fails somebody some day.
+    const refused: string[] = []
+    for (let i = 0; i < 2000; i++) {
       const key = createHash('sha256').update(`key ${i}`).digest()
       const made = [
         key.toString('hex'),
@@ -239,12 +240,11 @@ describe('production refuses weak secrets', () => {
         key.toString('base64url'),
       ]
       for (const value of made) {
-        expect(isWeak(value), value).toBe(false)
-        expect([...productionFaults({ kind: 'secret', expected: '', secret: true }, value)], value).toEqual(
-          [],
-        )
+        const [fault] = productionFaults({ kind: 'secret', expected: '', secret: true }, value)
+        if (fault) refused.push(value)
       }
     }
+    expect(refused).toEqual([])
   })
 })
 
