@@ -120,6 +120,9 @@ function watchdogs(pid: number): number[] {
     .map(Number)
 }
 
+/** In `npm run soak -- postgres`: each of these starts a server or two of its own. */
+const long = it.skipIf(process.env['BREAKWATER_SOAK'] !== '1')
+
 describe('a started server', () => {
   it('is a real PostgreSQL 18 whose owner is no superuser and may see statistics', async () => {
     await seed()
@@ -214,7 +217,7 @@ describe('when it is killed', () => {
     expect(await rows((await start()).url, 'select word from kept')).toEqual([{ word: 'committed' }])
   })
 
-  it('recovers when everything is killed at once', async () => {
+  long('recovers when everything is killed at once', async () => {
     await seed()
     const [child] = await startElsewhere('committed')
     const pid = serverPid() ?? 0
@@ -238,7 +241,7 @@ describe('when it is killed', () => {
     expect(await rows(url, 'select word from kept')).toEqual([{ word: 'committed' }])
   })
 
-  it('begins again when it was killed while it was first set up', async () => {
+  long('begins again when it was killed while it was first set up', async () => {
     const child = spawn(process.execPath, [join(import.meta.dirname, 'child.ts'), dataDir], {
       stdio: 'ignore',
     })
@@ -299,7 +302,7 @@ describe('when something is in the way', () => {
     await expect(start()).rejects.toThrow(/PostgreSQL did not start: .*pg_control.*--reset/s)
   })
 
-  it('makes new passwords when they were lost, and keeps the data', async () => {
+  long('makes new passwords when they were lost, and keeps the data', async () => {
     await seed()
     const first = await start()
     await rows(first.url, "create table kept as select 'x' as word")
@@ -357,7 +360,7 @@ describe.runIf(process.getuid?.() === 0 && isOpen(import.meta.dirname))('as root
     vi.unstubAllEnvs()
   })
 
-  it('goes on with what an ordinary user has begun, and the other way round says whose it is', async () => {
+  long('goes on with what an ordinary user has begun, and the other way round says whose it is', async () => {
     chmodSync(dataDir, 0o755)
     chownSync(dataDir, 65534, 65534)
     const [child, said] = await startElsewhere('mine', { uid: 65534, gid: 65534 })
