@@ -32,7 +32,7 @@ function variety(sequence: readonly number[]): number {
  * Whether a secret looks made by hand: repeats, sequences, words. Lenient towards what a generator makes:
  * of half a million random keys it refused none.
  */
-export function isWeak(secret: string): boolean {
+function isWeak(secret: string): boolean {
   const codes = [...secret.slice(0, 256)].map((char) => char.codePointAt(0) ?? 0)
   const steps = codes.slice(1).map((code, i) => code - (codes[i] ?? 0))
   if (new Set(codes).size < 8 || variety(codes) < 0.7 || variety(steps) < 0.7) return true

@@ -15,7 +15,7 @@ import {
 } from 'breakwater/env'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { isWeak, productionFaults } from '../../../src/env/production.ts'
+import { productionFaults } from '../../../src/env/production.ts'
 
 const RELEASE = { RELEASE: '1.2.3' }
 const random = () => randomBytes(32).toString('base64')
