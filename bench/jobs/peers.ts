@@ -49,7 +49,9 @@ export function breakwater(url: string): Contender & { readonly pool: pg.Pool } 
   const pool = new pg.Pool({ connectionString: url, max: 4 })
   const sent: JobMessage[] = []
   let tell: (n: number) => void = () => {}
-  const noop = job('noop', { input: numbered, transaction: false }, ({ input }) => tell((input as { n: number }).n))
+  const noop = job('noop', { input: numbered, transaction: false }, ({ input }) =>
+    tell((input as { n: number }).n),
+  )
   const jobs = createJobs({
     db: drizzle({ client: pool }),
     jobs: [noop],
