@@ -1,7 +1,7 @@
 import { guard } from 'breakwater'
 import { countRequests } from 'breakwater/alerts'
 import { type AuthEnv, authRoutes, requireUser } from 'breakwater/auth'
-import { captureMiddleware, traceRoutes } from 'breakwater/capture'
+import { captureMiddleware, captureTunnel, traceRoutes } from 'breakwater/capture'
 import { breakerStates, problems, type RequestContextEnv, requestContext } from 'breakwater/core'
 import { queryMonitor } from 'breakwater/db-health'
 import { health, postgresCheck, queueCheck, r2Check, redisCheck } from 'breakwater/health'
@@ -51,6 +51,8 @@ export function createApp(services: Services) {
     .use('/auth/verify-mail', deferred)
     .use('/auth/password/*', deferred)
     .use('/auth/mail/*', deferred)
+    // The guard has counted it already.
+    .post('/_capture', captureTunnel({ capture: services.capture }))
     .route('/auth', authRoutes(auth))
     .get('/me', requireUser(), (c) => c.json(c.var.user))
     // Kinds of uploads have limits of their own.

@@ -26,7 +26,7 @@ export default breakwater({
   },
   crons: {
     // One that fails must not keep the others from their turn.
-    '* * * * *': () => all(jobs.cron(), uploads.sweep(), queries.snapshot()),
+    '* * * * *': () => all(jobs.cron(), uploads.sweep(), alerts.look(), queries.snapshot()),
     '17 3 * * *': () => all(backup.run(), auth.prune(), queries.report()),
   },
 })

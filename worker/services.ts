@@ -2,7 +2,7 @@ import argon2 from '@phi-ag/argon2/argon2.wasm'
 import { createAlerts, redisStore, report } from 'breakwater/alerts'
 import { type AuthEnv, argon2id, createAuth, pwnedPasswords, redisRevocations } from 'breakwater/auth'
 import { createBackup } from 'breakwater/backup'
-import type { Reporter } from 'breakwater/core'
+import type { Capture } from 'breakwater/capture'
 import { createDatabase } from 'breakwater/db'
 import { createQueryHistory } from 'breakwater/db-health'
 import type { InferEnv } from 'breakwater/env'
@@ -22,7 +22,8 @@ export type Services = ReturnType<typeof createServices>
  * Builds every service from the environment. None of them holds a connection or anything else that belongs to a
  * request, so one set serves the whole isolate.
  */
-export function createServices(env: InferEnv<typeof environment>, reporter: Reporter) {
+export function createServices(env: InferEnv<typeof environment>, capture: Capture) {
+  const reporter = capture
   const db = createDatabase({ url: env.DATABASE_URL, endpoint: env.NEON_ENDPOINT })
   const redis = createRedis({ url: env.UPSTASH_REDIS_REST_URL, token: env.UPSTASH_REDIS_REST_TOKEN })
   const limiter = createLimiter({
@@ -95,5 +96,5 @@ export function createServices(env: InferEnv<typeof environment>, reporter: Repo
     }),
   })
   const queries = createQueryHistory({ db, reporter })
-  return { env, reporter, queries, db, redis, limiter, jobs, auth, uploads, backup, alerts }
+  return { env, reporter, queries, db, redis, limiter, jobs, auth, uploads, backup, alerts, capture }
 }

@@ -12,11 +12,12 @@ import { checkIn, monitorSlug } from './check-in.ts'
 import { type EventClient, errorOf, type RawEvent } from './client.ts'
 import { complainOf } from './complain.ts'
 import { parseDsn } from './dsn.ts'
-import { envelope, errorEvent, type Identity } from './event.ts'
+import { envelope, errorEvent, type Identity, type Surroundings } from './event.ts'
 import { fingerprintOf, foldKey } from './fingerprint.ts'
 import { Fold } from './fold.ts'
 import { type CaptureOptions, type Settings, settings } from './options.ts'
 import { Outbox } from './outbox.ts'
+import { type CheckedReport, vitalsEvent } from './page-report.ts'
 import { toucan } from './toucan.ts'
 import { inSample, type TraceExporter, traceOf } from './trace.ts'
 import { transactionEvent } from './transaction.ts'
@@ -93,6 +94,35 @@ export class Capture implements Reporter {
     const work = currentWork()
     const raw = { event_id: toHex(randomBytes(16)), message }
     this.#add(work, work && captures.get(work), raw, { level: 'info', ...hint })
+  }
+
+  /** What a page has told, after it was checked: its errors, and its vitals if the page's trace is in the sample. */
+  page(report: CheckedReport, origin: string): void {
+    const work = currentWork()
+    const request = { method: 'GET', url: `${origin}${report.path}` }
+    for (const error of report.errors) {
+      const { type, value, mechanism, frames } = error
+      const values = [{ type, value, stacktrace: { frames: [...frames] } }]
+      const raw: RawEvent = { event_id: toHex(randomBytes(16)), exception: { values } }
+      const trace = { trace_id: report.trace, span_id: report.span }
+      const around = { work: undefined, transaction: report.path, request, trace }
+      this.#tell(
+        work,
+        undefined,
+        raw,
+        { mechanism, handled: mechanism === 'manual', tags: { work: 'page' } },
+        around,
+      )
+    }
+    if (
+      this.#outbox &&
+      Object.keys(report.vitals).length > 0 &&
+      inSample(report.trace, this.#settings.rate)
+    ) {
+      const body = envelope('transaction', vitalsEvent(report, this.identity, Date.now()))
+      const sending = this.#outbox.send([{ category: 'transaction', body }])
+      work?.waitUntil(sending)
+    }
   }
 
   /** Begins to watch a unit of work. */
@@ -225,19 +255,31 @@ export class Capture implements Reporter {
         transaction: work?.kind ?? 'module',
         request: undefined,
       }
-      const folded = this.#fold.pass(foldKey(raw, around.transaction))
-      if (folded === undefined) {
-        this.#outbox.drops.add('event_processor', 'error')
-        return
-      }
-      const fingerprint = hint.fingerprint ?? fingerprintOf(thrown, raw, around.transaction)
-      const full: ReportHint = {
-        ...hint,
-        ...(fingerprint && { fingerprint }),
-        ...(folded > 0 && { tags: { ...hint.tags, folded: String(folded) } }),
-      }
-      this.#send(work, capture, errorEvent(raw, full, this.identity, around))
+      this.#tell(work, capture, raw, hint, around, thrown)
     } catch {}
+  }
+
+  #tell(
+    work: Work | undefined,
+    capture: WorkCapture | undefined,
+    raw: RawEvent,
+    hint: ReportHint,
+    around: Surroundings,
+    thrown?: unknown,
+  ): void {
+    if (!this.#outbox) return
+    const folded = this.#fold.pass(foldKey(raw, around.transaction))
+    if (folded === undefined) {
+      this.#outbox.drops.add('event_processor', 'error')
+      return
+    }
+    const fingerprint = hint.fingerprint ?? fingerprintOf(thrown, raw, around.transaction)
+    const full: ReportHint = {
+      ...hint,
+      ...(fingerprint && { fingerprint }),
+      ...(folded > 0 && { tags: { ...hint.tags, folded: String(folded) } }),
+    }
+    this.#send(work, capture, errorEvent(raw, full, this.identity, around))
   }
 
   #send(work: Work | undefined, capture: WorkCapture | undefined, event: Record<string, unknown>): void {

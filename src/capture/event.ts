@@ -17,6 +17,8 @@ export interface Surroundings {
   /** `GET /users/:id`, `queue jobs`, `scheduled * * * * *`. */
   readonly transaction: string
   readonly request: RequestData | undefined
+  /** Of a page; that of the work otherwise. */
+  readonly trace?: Readonly<Record<string, string>>
 }
 
 const text = (value: unknown, max: number): string => redactText(String(value ?? ''), { maxLength: max })
@@ -117,6 +119,7 @@ export function errorEvent(
     tags: tags(hint, work),
     ...(hint.extra && { extra: redact(hint.extra) }),
     ...(hint.fingerprint && { fingerprint: hint.fingerprint.map((part) => text(part, 200)) }),
+    ...(around.trace && { contexts: { trace: around.trace } }),
     ...(work && {
       contexts: {
         trace: {

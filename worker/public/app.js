@@ -1,4 +1,8 @@
 import { call, say } from '/api.js'
+import { startCapture } from '/capture.js'
+
+// First, so that nothing fails unseen.
+startCapture()
 
 const $ = (selector) => document.querySelector(selector)
 const credentials = $('#credentials')
