@@ -56,8 +56,10 @@ export function session(source: AuthSource): MiddlewareHandler<AuthEnv> {
 }
 
 function signedIn(c: Context<AuthEnv>): Session {
-  if (c.var.user === undefined || c.var.session === undefined) throw unauthenticated()
-  return c.var.session
+  // `c.var` copies every variable each time it is read.
+  const session = c.get('session')
+  if (c.get('user') === undefined || session === undefined) throw unauthenticated()
+  return session
 }
 
 /**
