@@ -1,5 +1,5 @@
 /** The store did not answer in time. */
-export class StoreTimeout extends Error {
+class StoreTimeout extends Error {
   override readonly name: string = 'StoreTimeout'
 }
 

@@ -9,8 +9,9 @@ export { refusal } from './errors.ts'
 export { rateLimitFields } from './fields.ts'
 export type { Access, Challenge } from './gate.ts'
 export { type Hold, hold } from './hold.ts'
-export { createLimiter, type LimiterOptions, type RateLimiter } from './limiter.ts'
+export { createLimiter, type RateLimiter } from './limiter.ts'
 export { type RateLimit, type RateLimitEnv, type RateLimitOptions, rateLimit } from './middleware.ts'
+export type { LimiterOptions } from './options.ts'
 export type {
   Algorithm,
   CompiledPolicy,
