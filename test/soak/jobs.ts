@@ -44,7 +44,7 @@ export const run: Soak['run'] = async ({ count = 100_000, seed: first = 1 }) => 
           throw new Error(
             `Seed ${seed} broke it (again: --seed ${seed} --count 1):\n  ${result.wrong.join('\n  ')}`,
           )
-        if (seeds % 10 === 0)
+        if (seeds % 5 === 0)
           console.error(`${seeds} seeds, ${jobs} jobs, ${Math.round((performance.now() - began) / 1000)} s`)
       }
     } finally {

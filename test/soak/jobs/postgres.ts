@@ -183,6 +183,7 @@ export class SimPostgres {
     values: unknown[] = [],
   ): Promise<pg.QueryResult> {
     this.statements++
+    world.session = line.pid
     const text = typeof query === 'string' ? query : query.text
     // In a transaction, `now()` stands still.
     if (!line.open && line.clock !== world.now) {
@@ -190,7 +191,6 @@ export class SimPostgres {
       line.clock = world.now
     }
     if (text === 'begin') line.open = true
-    world.session = line.pid
     try {
       return await line.client.query(query as pg.QueryConfig, values)
     } finally {

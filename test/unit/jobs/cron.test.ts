@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { nextTick, offsetAt, parseCron } from '../../../src/jobs/cron.ts'
 
-const after = (expression: string, zone: string, from: string, count = 1): string[] => {
+const ticksAfter = (expression: string, zone: string, from: string, count = 1): string[] => {
   const cron = parseCron(expression)
   const ticks: string[] = []
   let at = Date.parse(from)
@@ -15,32 +15,30 @@ const after = (expression: string, zone: string, from: string, count = 1): strin
 
 describe('cron expressions', () => {
   it('go by the clocks of their zone', () => {
-    expect(after('0 9 * * mon-fri', 'Europe/Berlin', '2026-03-27T09:00:00Z', 2)).toEqual([
+    expect(ticksAfter('0 9 * * mon-fri', 'Europe/Berlin', '2026-03-27T09:00:00Z', 2)).toEqual([
       '2026-03-30T07:00:00.000Z',
       '2026-03-31T07:00:00.000Z',
     ])
   })
   it('run a skipped time at the end of the gap, and a doubled one once', () => {
-    expect(after('30 2 * * *', 'Europe/Berlin', '2026-03-28T12:00:00Z', 2)).toEqual([
+    expect(ticksAfter('30 2 * * *', 'Europe/Berlin', '2026-03-28T12:00:00Z', 2)).toEqual([
       '2026-03-29T01:00:00.000Z',
       '2026-03-30T00:30:00.000Z',
     ])
-    expect(after('30 2 * * *', 'Europe/Berlin', '2026-10-24T12:00:00Z', 2)).toEqual([
+    expect(ticksAfter('30 2 * * *', 'Europe/Berlin', '2026-10-24T12:00:00Z', 2)).toEqual([
       '2026-10-25T00:30:00.000Z',
       '2026-10-26T01:30:00.000Z',
     ])
   })
   it('of every hour go by elapsed time', () => {
-    const ticks = after('0 * * * *', 'Europe/Berlin', '2026-10-24T22:30:00Z', 6).map(Date.parse)
+    const ticks = ticksAfter('0 * * * *', 'Europe/Berlin', '2026-10-24T22:30:00Z', 6).map(Date.parse)
     expect(ticks.slice(1).every((tick, i) => tick - (ticks[i] ?? 0) === 3_600_000)).toBe(true)
   })
   it('with both kinds of days fit either, and know leap years', () => {
-    expect(after('0 0 13 * fri', 'UTC', '2026-11-01T00:00:00Z', 3).map((at) => at.slice(0, 10))).toEqual([
-      '2026-11-06',
-      '2026-11-13',
-      '2026-11-20',
-    ])
-    expect(after('0 0 29 2 *', 'UTC', '2026-01-01T00:00:00Z')).toEqual(['2028-02-29T00:00:00.000Z'])
+    expect(ticksAfter('0 0 13 * fri', 'UTC', '2026-11-01T00:00:00Z', 3).map((at) => at.slice(0, 10))).toEqual(
+      ['2026-11-06', '2026-11-13', '2026-11-20'],
+    )
+    expect(ticksAfter('0 0 29 2 *', 'UTC', '2026-01-01T00:00:00Z')).toEqual(['2028-02-29T00:00:00.000Z'])
   })
   it.each([
     '',
