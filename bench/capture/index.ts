@@ -1,5 +1,6 @@
+import { createServer } from 'node:http'
 import { join } from 'node:path'
-import { alone, subject } from '../edge/subjects.ts'
+import { detectionSeconds, normalDays } from '../../test/unit/alerts/simulation.ts'
 import type { Bench } from '../support/bench.ts'
 import { numbers } from '../support/flags.ts'
 import { installPeers } from '../support/peers.ts'
@@ -8,49 +9,71 @@ import { round } from '../support/statistics.ts'
 import { table } from '../support/table.ts'
 import { serveWorkers } from '../support/workerd.ts'
 
-/** What it costs a request that nothing goes wrong with to be watched. */
+const here = import.meta.dirname
+
+/** What capture adds to a request, with and without tracing; and how soon alerts tell, and how often for nothing. */
 export const bench: Bench = {
-  about: 'Requests per second under error capture, beside bare Hono and @sentry/cloudflare.',
-  options: '--rounds 7 --seconds 2 --connections 32',
+  about: 'A watched request beside bare Hono and @sentry/cloudflare; seconds until an alert; false alarms.',
+  options: '--rounds 5 --seconds 2 --connections 16 --days 30',
   async run({ args, say }) {
-    const options = numbers(args, { rounds: 7, seconds: 2, connections: 32 })
+    const options = numbers(args, { rounds: 5, seconds: 2, connections: 16, days: 30 })
     installPeers(say)
-    const sentry = {
-      name: 'sentry',
-      entry: join(import.meta.dirname, 'workers/peers.ts'),
-      bindings: { SENTRY_DSN: 'http://key@127.0.0.1:9/1' },
-    }
-    const ours = alone.filter(({ name }) => name === 'alone-bare' || name === 'alone-capture')
-    const served = await serveWorkers([...ours, sentry])
+    const ingest = createServer((request, response) => {
+      request.resume()
+      response.end('{}')
+    })
+    await new Promise<void>((resolve) => ingest.listen(0, '127.0.0.1', resolve))
+    const address = ingest.address()
+    const port = typeof address === 'object' && address ? address.port : 0
+    const bindings = (rate: string) => ({ SENTRY_DSN: `http://key@127.0.0.1:${port}/1`, RATE: rate })
+    const ours = join(here, 'workers/ours.ts')
+    const theirs = join(here, 'sentry/workers/peers.ts')
+    const served = await serveWorkers([
+      { name: 'bare', entry: join(here, '../edge/workers/bare.ts') },
+      { name: 'ours', entry: ours, bindings: bindings('0') },
+      { name: 'ours-traced', entry: ours, bindings: bindings('0.1') },
+      { name: 'sentry', entry: theirs, bindings: bindings('0') },
+      { name: 'sentry-traced', entry: theirs, bindings: bindings('0.1') },
+    ])
     try {
-      const measured = await interleave(
-        [
-          subject('bare', served.ports['alone-bare']),
-          subject('capture', served.ports['alone-capture']),
-          subject('@sentry/cloudflare', served.ports['sentry']),
-        ],
-        { ...options, pid: served.pid },
-        say,
-      )
-      const capture = measured.get('capture')
-      return {
-        figures: {
-          ratioToBare: round(ratio(capture, measured.get('bare'))),
-          ratioToSentryCloudflare: round(ratio(capture, measured.get('@sentry/cloudflare'))),
-        },
-        report: table(
-          ['nothing goes wrong', 'requests/s', 'spread', 'µs CPU a request', 'to bare'],
-          [...measured].map(([name, one]) => [
+      const names = Object.keys(served.ports)
+      const subjects = names.map((name) => ({ name, url: `http://127.0.0.1:${served.ports[name]}/me` }))
+      const measured = await interleave(subjects, { ...options, pid: served.pid }, say)
+      const of = (name: string) => measured.get(name)
+      const added = (name: string): number =>
+        round((of(name)?.cpu ?? Number.NaN) - (of('bare')?.cpu ?? Number.NaN), 1)
+      say('simulating')
+      let detectSeconds = 0
+      for (let offset = 0; offset < 60; offset++)
+        detectSeconds = Math.max(detectSeconds, await detectionSeconds(offset, 1))
+      let falseAlarms = 0
+      for (const noon of [20, 2000]) falseAlarms += (await normalDays(options.days, { noon }, 1)).length
+      const figures = {
+        ratioToBare: round(ratio(of('ours'), of('bare'))),
+        ratioToSentryCloudflare: round(ratio(of('ours-traced'), of('sentry-traced'))),
+        detectSeconds,
+        falseAlarms,
+        addedMicroseconds: Object.fromEntries(names.slice(1).map((name) => [name, added(name)])),
+        days: options.days,
+      }
+      const report = [
+        table(
+          ['GET /me', 'requests/s', 'µs CPU added', 'to bare'],
+          names.map((name) => [
             name,
-            Math.round(one.median),
-            round(one.spread, 3),
-            round(one.cpu, 1),
-            round(ratio(one, measured.get('bare'))),
+            Math.round(of(name)?.median ?? Number.NaN),
+            added(name),
+            round(ratio(of(name), of('bare'))),
           ]),
         ),
-      }
+        '',
+        `A spike is told of after ${detectSeconds} s at most; ${falseAlarms} false alarms in ${options.days} days.`,
+      ].join('\n')
+      return { figures, report }
     } finally {
       await served.stop()
+      ingest.closeAllConnections()
+      ingest.close()
     }
   },
 }
