@@ -19,7 +19,7 @@ export interface Challenge {
 }
 
 /** How long somebody may look for the phone. */
-export const CHALLENGE_MS = 5 * 60_000
+export const CHALLENGE_MS: number = 5 * 60_000
 
 const signed = (payload: string) => `breakwater/auth/challenge/1\n${payload}`
 

@@ -9,12 +9,12 @@ import type { Visitor } from './visitor.ts'
 export const AUTH_MAIL_JOB = 'auth.mail'
 
 /** How long a mailed link works, in minutes. */
-export const TOKEN_MINUTES = { 'verify-mail': 24 * 60, 'reset-password': 10, 'change-mail': 10 } as const
+export const TOKEN_MINUTES = { 'verify-mail': 1440, 'reset-password': 10, 'change-mail': 10 } as const
 
 /** Mails with a link. */
 const LINKS = ['verify-mail', 'reset-password', 'change-mail'] as const
 /** Mails that go to the address in the token's row. */
-const TOKENS = [...LINKS, 'mail-changed'] as const
+const TOKENS = ['verify-mail', 'reset-password', 'change-mail', 'mail-changed'] as const
 /** Mails that only tell something. */
 const NOTICES = [
   'account-exists',

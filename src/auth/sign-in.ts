@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { isBreakwaterError } from '../core/index.ts'
 import { CHALLENGE_MS, sealChallenge } from './challenge.ts'
 import type { AuthConfig } from './config.ts'
@@ -47,7 +47,7 @@ export interface Account {
 }
 
 /** Columns of an {@link Account}, for a select whose accounts are `u` and whose factors are `f`. */
-export const ACCOUNT_COLUMNS = sql`u.id, u.email, u.password_hash, ${epoch('u.created_at')} as created_at,
+export const ACCOUNT_COLUMNS: SQL = sql`u.id, u.email, u.password_hash, ${epoch('u.created_at')} as created_at,
   ${words('u.roles')} as roles, u.session_generation as generation, f.confirmed_at is not null as second_factor`
 
 /** Reads {@link ACCOUNT_COLUMNS}. */
