@@ -1,6 +1,7 @@
 // The rule of the stairs: an import goes down, worker → index → capability → adapter → core.
 // See docs/decisions/0001-the-rule-of-the-stairs.md.
-const capabilities = 'env|validate|capture|rate-limit|auth|uploads|jobs|backup|health|secure|log|alerts|db-health'
+const capabilities =
+  'env|validate|capture|rate-limit|auth|uploads|jobs|backup|health|secure|log|alerts|db-health'
 const adapters = 'db|redis|mail|fetch'
 const nodeSide = 'local|doctor|cli'
 

@@ -3,6 +3,7 @@ import { defineConfig } from 'drizzle-kit'
 export default defineConfig({
   dialect: 'postgresql',
   schema: ['./src/*/schema.ts', './worker/schema.ts'],
-  out: './drizzle',
+  // Elsewhere when tools/check-migrations.ts asks what is missing.
+  out: process.env['MIGRATIONS'] ?? './drizzle',
   breakpoints: true,
 })

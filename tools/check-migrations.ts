@@ -8,18 +8,10 @@ const folder = mkdtempSync(join(tmpdir(), 'breakwater-migrations-'))
 try {
   cpSync('drizzle', folder, { recursive: true })
   const before = globSync(`${folder}/*.sql`).length
-  const run = spawnSync(
-    'drizzle-kit',
-    [
-      'generate',
-      '--dialect=postgresql',
-      '--schema=./src/*/schema.ts',
-      '--schema=./worker/schema.ts',
-      `--out=${relative('.', folder)}`,
-      '--name=drift',
-    ],
-    { encoding: 'utf8' },
-  )
+  const run = spawnSync('drizzle-kit', ['generate', '--name=drift'], {
+    encoding: 'utf8',
+    env: { ...process.env, MIGRATIONS: relative('.', folder) },
+  })
   if (run.status !== 0) {
     console.error(`${run.stdout}${run.stderr}`)
     process.exit(1)

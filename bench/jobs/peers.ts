@@ -12,7 +12,7 @@ export interface Contender {
   stop(): Promise<void>
 }
 
-export const BATCH = 100
+const BATCH = 100
 
 /** Counts what every `pg` client of this process asks of Postgres. */
 export function countStatements(clients: readonly { Client: { prototype: object } }[]): { take(): number } {

@@ -13,7 +13,7 @@ export type Tallies = Map<string, Tally>
 
 const MAX_ROUTES = 100
 /** Takes what comes after the first hundred routes of a minute. */
-export const OTHER = '(other)'
+const OTHER = '(other)'
 
 /** An empty tally. */
 export function emptyTally(): Tally {

@@ -34,7 +34,7 @@ export interface AlertState {
 }
 
 /** Before the first look. */
-export function emptyState(): AlertState {
+function emptyState(): AlertState {
   return { v: 1, hour: {}, recent: [], lastActive: 0, lastLook: 0, firing: {} }
 }
 

@@ -15,7 +15,7 @@ export interface PasswordContext {
 }
 
 /** Most bytes of UTF-8: 64 characters of any script fit. */
-export const MAX_PASSWORD_BYTES = 256
+const MAX_PASSWORD_BYTES = 256
 
 /** What a person is told. */
 export const PASSWORD_ADVICE: Readonly<Record<PasswordFault, string>> = {

@@ -15,7 +15,7 @@ const ID_BYTES = 16
 const SECRET_BYTES = 32
 
 /** Length of a token's text form. */
-export const TOKEN_LENGTH = 64
+const TOKEN_LENGTH = 64
 
 /** A fresh secret: 256 bits from the platform's CSPRNG. */
 export function randomSecret(): Uint8Array<ArrayBuffer> {

@@ -2,7 +2,7 @@ import { isBreakwaterError } from '../core/index.ts'
 import type { RawEvent } from './client.ts'
 
 /** A text without what differs from one time to the next: numbers, ids, hexadecimal, quoted values. */
-export function alike(text: string): string {
+function alike(text: string): string {
   return text
     .slice(0, 500)
     .replace(/"[^"]{0,200}"|'[^']{0,200}'/g, '«»')

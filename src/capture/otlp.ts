@@ -47,7 +47,7 @@ function below(traceId: string, span: TraceSpan): unknown {
 }
 
 /** A trace as OTLP's JSON encoding has it (OTLP 1.x, `ExportTraceServiceRequest`). */
-export function toOtlp(trace: Trace, service: string): unknown {
+function toOtlp(trace: Trace, service: string): unknown {
   const root = {
     traceId: trace.traceId,
     spanId: trace.rootId,

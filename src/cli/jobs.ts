@@ -19,7 +19,11 @@ const STATES: readonly JobState[] = ['pending', 'running', 'done', 'dead', 'canc
 
 const OPTIONS = {
   url: { type: 'string', value: 'URL', summary: 'which database (DATABASE_URL_DIRECT)' },
-  state: { type: 'string', value: 'STATE', summary: 'pending, running, done, dead, cancelled or discarded (list: dead)' },
+  state: {
+    type: 'string',
+    value: 'STATE',
+    summary: 'pending, running, done, dead, cancelled or discarded (list: dead)',
+  },
   type: { type: 'string', value: 'NAME', summary: 'jobs of this type only' },
   limit: { type: 'string', value: 'N', summary: 'how many are listed (50)' },
   all: { type: 'boolean', summary: 'all jobs that --state and --type name, instead of ids' },

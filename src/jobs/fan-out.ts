@@ -21,7 +21,7 @@ export function member<In>(
 }
 
 /** Most jobs in one batch. */
-export const MAX_BATCH = 100_000
+const MAX_BATCH = 100_000
 
 /**
  * The rows of a batch: its members, and the job that waits for them. With no members, that one starts at once.

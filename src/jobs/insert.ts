@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import type { BatchItem } from 'drizzle-orm/batch'
 import { type JobsDatabase, type JobsTransaction, rowsOf } from './database.ts'
 import { jobs } from './schema.ts'
 
@@ -59,11 +60,14 @@ function values(row: NewJob) {
   }
 }
 
+/** A statement that makes a job and gives its id: to be awaited, or to be put into a batch. */
+export type JobStatement = BatchItem<'pg'> & PromiseLike<{ id: string }[]>
+
 /** The id of the job that exists now: the new one's, or the earlier one's with the same key. */
 export function insertStatement(
   db: Pick<JobsDatabase, 'insert'> | Pick<JobsTransaction, 'insert'>,
   row: NewJob,
-) {
+): JobStatement {
   const insert = db.insert(jobs).values(values(row))
   if (row.debounce === undefined) {
     return (

@@ -11,7 +11,19 @@ export type Claim = Pick<
 > & { readonly token: string; readonly traceparent: string | null }
 
 /** The columns of a claim. */
-export const claimed = {
+export const claimed: Pick<
+  typeof jobs,
+  | 'id'
+  | 'type'
+  | 'version'
+  | 'input'
+  | 'inputObject'
+  | 'attempt'
+  | 'maxAttempts'
+  | 'priority'
+  | 'steps'
+  | 'traceparent'
+> = {
   id: jobs.id,
   type: jobs.type,
   version: jobs.version,
@@ -22,7 +34,7 @@ export const claimed = {
   priority: jobs.priority,
   steps: jobs.steps,
   traceparent: jobs.traceparent,
-} as const
+}
 
 /**
  * Takes the leases of jobs that are ready, in one statement.
@@ -100,7 +112,7 @@ const held = (claim: Pick<Claim, 'id' | 'token'>): SQL | undefined =>
   and(eq(jobs.id, claim.id), eq(jobs.leaseToken, claim.token))
 
 /** What a row no longer holds when nobody works on it. */
-export const released = { leaseToken: null, leaseUntil: null } as const
+const released = { leaseToken: null, leaseUntil: null } as const
 
 /** Why an attempt failed, safe to keep. */
 export interface Failure {

@@ -10,7 +10,7 @@ import {
   traceparent,
   uuidv7,
 } from '../core/index.ts'
-import { HORIZON, type insertStatement, type NewJob } from './insert.ts'
+import { HORIZON, type JobStatement, type NewJob } from './insert.ts'
 import type { AnyJob } from './job.ts'
 import { delaySeconds, type JobQueue, messageFor } from './message.ts'
 import { maxInput, type PayloadOptions, storeInput } from './payload.ts'
@@ -31,9 +31,6 @@ export interface JobEnqueueOptions extends Omit<EnqueueOptions, 'delay'> {
    */
   readonly debounce?: { readonly key: string; readonly wait: Duration; readonly maxWait?: Duration }
 }
-
-/** The statement that makes a job, to be run by the caller. */
-export type JobStatement = ReturnType<typeof insertStatement>
 
 /** A job about to be made by the caller's own batch. */
 export interface PreparedJob {

@@ -2,7 +2,7 @@ import { type FaultBox, parseFaults } from './faults.ts'
 import type { Counts } from './stats.ts'
 
 /** Where a stand-in takes orders that are no part of what it stands in for. */
-export const CONTROL_PREFIX = '/__breakwater/'
+const CONTROL_PREFIX = '/__breakwater/'
 
 /**
  * `faults`: GET lists, PUT replaces (one fault or an array), POST adds, DELETE clears.

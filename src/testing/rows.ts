@@ -39,7 +39,7 @@ const chance = (seed: string): string =>
   `((hashint8extended(n, hashtext(${literal(seed)})) & 1048575) / 1048576.0)::float8`
 
 /** A UUID of version 7 for row `n`: later rows sort later, as those that an application makes. */
-export const uuidFor = (seed: string, n = 'n'): string =>
+const uuidFor = (seed: string, n = 'n'): string =>
   `(lpad(to_hex(1700000000000 + ${n}::bigint * 20000), 12, '0') || '7' || substr(md5(${literal(seed)} || ${n}), 1, 3)
     || '8' || substr(md5(${literal(seed)} || ${n}), 4, 15))::uuid`
 

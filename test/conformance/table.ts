@@ -26,7 +26,7 @@ export interface Counts {
 }
 
 /** Counts rows. */
-export function count(rows: readonly Row[]): Counts {
+function count(rows: readonly Row[]): Counts {
   const of = (status: Row['status']): number => rows.filter((row) => row.status === status).length
   return { passed: of('pass'), failed: of('fail'), na: of('na') }
 }

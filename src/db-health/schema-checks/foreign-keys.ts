@@ -2,7 +2,7 @@ import { type Finding, finding } from '../finding.ts'
 import { type IndexModel, type SchemaModel, shownName, sqlName, type TableModel } from '../model.ts'
 
 /** Whether an index, or a key, begins with these columns, in whatever order. */
-export function beginsWith(columns: readonly (string | undefined)[], wanted: readonly string[]): boolean {
+function beginsWith(columns: readonly (string | undefined)[], wanted: readonly string[]): boolean {
   const head = columns.slice(0, wanted.length)
   return head.length === wanted.length && wanted.every((column) => head.includes(column))
 }

@@ -2,4 +2,4 @@
  * The page that links every part of the local stack.
  * @module
  */
-export { type ConsoleOptions, createConsoleApp } from './app.ts'
+export { createConsoleApp } from './app.ts'

@@ -41,7 +41,7 @@ const NAMES: Record<keyof LocalPorts, string> = {
 }
 
 /** The flag that changes a port. */
-export function portFlag(part: keyof LocalPorts): string {
+function portFlag(part: keyof LocalPorts): string {
   return part === 'worker' ? '--port' : `--${part}-port`
 }
 

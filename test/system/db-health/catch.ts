@@ -60,7 +60,7 @@ export async function catchPlans(client: pg.ClientBase): Promise<Caught[]> {
 }
 
 /** The SQL of a schema, as its first migration has it. */
-export async function ddlOf(schema: Readonly<Record<string, unknown>>): Promise<string[]> {
+async function ddlOf(schema: Readonly<Record<string, unknown>>): Promise<string[]> {
   return generateMigration(generateDrizzleJson({}), generateDrizzleJson({ ...schema }))
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 const root = join(import.meta.dirname, '../../..')
 
 /** The project that the tests run: a worker of a few lines. */
-export const tiny: string = join(root, 'test/fixtures/tiny')
+const tiny: string = join(root, 'test/fixtures/tiny')
 
 /** Flags by which every part takes a free port. */
 export const freePorts: readonly string[] = [

@@ -3,7 +3,7 @@ import { classOf } from '../../../src/alerts/histogram.ts'
 import { createAlerts, memoryStore, type Notice } from '../../../src/alerts/index.ts'
 
 /** A small generator of random numbers with a seed (mulberry32), so that a run can be seen again. */
-export function randomFrom(seed: number): () => number {
+function randomFrom(seed: number): () => number {
   let a = seed >>> 0
   return () => {
     a = (a + 0x6d2b79f5) >>> 0
@@ -15,7 +15,7 @@ export function randomFrom(seed: number): () => number {
 }
 
 /** How many arrive when so many are expected. */
-export function poisson(expected: number, random: () => number): number {
+function poisson(expected: number, random: () => number): number {
   if (expected > 60) {
     const gauss = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
     return Math.max(0, Math.round(expected + Math.sqrt(expected) * gauss))

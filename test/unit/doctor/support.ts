@@ -3,7 +3,7 @@ import { bindings, defineEnv, oneOf, rotatingSecret, secret, sentryDsn, text } f
 import { parseWrangler } from '../../../src/doctor/wrangler.ts'
 
 /** A declared environment with one of each kind that checks tell apart. */
-export const definition = defineEnv({
+const definition = defineEnv({
   vars: {
     ENVIRONMENT: oneOf(['development', 'production']),
     NAME: text(),
