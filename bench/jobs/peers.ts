@@ -1,3 +1,4 @@
+// @ts-nocheck: what it imports is installed for the bench alone, and this is checked without it.
 import { drizzle } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
 import { createJobs, type JobMessage, job } from '../../src/jobs/index.ts'
