@@ -114,7 +114,7 @@ describe('a restored database', () => {
     await house.pool.query(
       `insert into breakwater.upload_usage values (gen_random_uuid(), 0, 5, 1);
        insert into breakwater.uploads (id, owner_id, kind, state, key, original_name, reserved_bytes)
-       select gen_random_uuid(), gen_random_uuid(), 'avatar', 'reserved', 'k', 'n' || i, i from generate_series(1, 50) i`,
+       select gen_random_uuid(), gen_random_uuid(), 'avatar', 'reserved', 'k' || i, 'n' || i, i from generate_series(1, 50) i`,
     )
     const id = await make(house)
     const into = await scratchDatabase({ migrations: false })

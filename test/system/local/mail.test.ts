@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { resetBreakers } from 'breakwater/core'
 import { createMailboxApp, type StandIn, type StoredMail, serveStandIn } from 'breakwater/local'
 import { type Mailer, postmark, resend } from 'breakwater/mail'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -19,6 +20,8 @@ afterAll(async () => {
 })
 beforeEach(async () => {
   mailbox.faults.clear()
+  // One provider that is out is refused at once after a few failures: here each test has its own.
+  resetBreakers()
   await fetch(`${mailbox.url}/api/messages`, { method: 'DELETE' })
 })
 
