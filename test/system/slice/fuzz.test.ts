@@ -30,42 +30,59 @@ afterAll(async () => {
 
 const page = (): Record<string, string> => ({ origin: local.worker ?? '', 'sec-fetch-site': 'same-origin' })
 
+interface Refusal {
+  readonly status: number
+  /** Empty where the connection was closed first. */
+  readonly text: string
+  readonly sent: number
+}
+
+/** Sends a gigabyte of white space, until somebody minds. */
+function flood(url: string): Promise<Refusal> {
+  const chunk = Buffer.alloc(64 * 1024, ' ')
+  let sent = 0
+  return new Promise((resolve) => {
+    const outgoing = request(url, {
+      method: 'POST',
+      agent: new Agent(),
+      headers: { ...page(), 'content-type': 'application/json', 'transfer-encoding': 'chunked' },
+    })
+    let over = false
+    const end = (status: number, text: string): void => {
+      over = true
+      outgoing.destroy()
+      resolve({ status, text, sent })
+    }
+    outgoing.on('response', (incoming: IncomingMessage) => {
+      over = true
+      let text = ''
+      incoming.on('data', (data: Buffer) => (text += data.toString()))
+      incoming.on('end', () => end(incoming.statusCode ?? 0, text))
+      incoming.on('error', () => end(0, ''))
+    })
+    outgoing.on('error', () => end(0, ''))
+    const more = (): void => {
+      if (over || sent >= 2 ** 30) return
+      sent += chunk.length
+      if (outgoing.write(chunk)) setTimeout(more, 2)
+      else outgoing.once('drain', more)
+    }
+    more()
+  })
+}
+
 describe('bad input', () => {
   it('a gigabyte without a length is refused as it streams, long before its end', async () => {
-    const chunk = Buffer.alloc(64 * 1024, ' ')
-    let sent = 0
-    const reply = await new Promise<{ status: number; text: string }>((resolve, reject) => {
-      const outgoing = request(`${local.worker}/auth/sign-in`, {
-        method: 'POST',
-        agent: new Agent(),
-        headers: { ...page(), 'content-type': 'application/json', 'transfer-encoding': 'chunked' },
-      })
-      let answered = false
-      outgoing.on('response', (incoming: IncomingMessage) => {
-        answered = true
-        let text = ''
-        incoming.on('data', (data: Buffer) => (text += data.toString()))
-        incoming.on('end', () => {
-          outgoing.destroy()
-          resolve({ status: incoming.statusCode ?? 0, text })
-        })
-      })
-      outgoing.on('error', (error) => answered || reject(error))
-      const more = (): void => {
-        while (!answered && sent < 2 ** 30) {
-          sent += chunk.length
-          if (!outgoing.write(chunk)) {
-            outgoing.once('drain', more)
-            return
-          }
-        }
-      }
-      more()
-    })
-    expect(reply.status).toBe(413)
-    expect(JSON.parse(reply.text)).toMatchObject({ code: 'payload-too-large' })
-    // What lies in sockets and proxies on the way, and no more.
-    expect(sent).toBeLessThan(64 * 2 ** 20)
+    // The connection is closed on who floods on, and sometimes that overtakes the refusal: then it is asked again.
+    let reply: Refusal | undefined
+    for (let tries = 0; tries < 8 && !reply?.text; tries++) {
+      reply = await flood(`${local.worker}/auth/sign-in`)
+      // What lies in sockets and proxies on the way, and no more.
+      expect(reply.sent).toBeLessThan(64 * 2 ** 20)
+    }
+    expect(reply?.status).toBe(413)
+    expect(JSON.parse(reply?.text ?? '')).toMatchObject({ code: 'payload-too-large' })
+    expect((await fetch(`${local.worker}/livez`)).status).toBe(200)
   })
 
   it('a body that is longer than its content-length ends where the length says', async () => {
