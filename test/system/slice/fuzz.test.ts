@@ -64,8 +64,8 @@ function flood(url: string): Promise<Refusal> {
     const more = (): void => {
       if (over || sent >= 2 ** 30) return
       sent += chunk.length
-      if (outgoing.write(chunk)) setTimeout(more, 2)
-      else outgoing.once('drain', more)
+      if (outgoing.write(chunk)) setTimeout(more, 10)
+      else outgoing.once('drain', () => setTimeout(more, 10))
     }
     more()
   })
