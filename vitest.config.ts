@@ -13,6 +13,8 @@ export default defineConfig({
   test: {
     // One reporter for people, one closing line for machines.
     reporters: ['default', './tools/closing-line.ts'],
+    // Real servers on a busy machine stumble. Once more, then; the closing lines name every test that needed it.
+    retry: 1,
     projects: [
       {
         resolve: { alias },

@@ -15,7 +15,11 @@ import {
 } from 'breakwater/rate-limit/access'
 import fc from 'fast-check'
 import { type Context, Hono } from 'hono'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+
+// A window's edge inside a test would let one more request pass.
+beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'] }))
+afterEach(() => void vi.useRealTimers())
 
 type Cf = Record<string, unknown>
 
