@@ -38,6 +38,7 @@ export type {
   UserJson,
 } from './routes-schema.ts'
 export {
+  apiKeys,
   authEvents,
   recoveryCodes,
   sessions,

@@ -139,6 +139,37 @@ export const recoveryCodes = breakwater.table(
   (t) => [primaryKey({ columns: [t.userId, t.codeHash] })],
 )
 
+/** Keys for programs that act for somebody. One that was revoked stays for a while, so that its owner sees it. */
+export const apiKeys = breakwater.table(
+  'api_keys',
+  {
+    id: uuid().primaryKey(),
+    userId: uuid('user_id')
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    /** What its owner calls it. */
+    name: text().notNull(),
+    /** How it begins, to tell one from another in a list, such as `bwk_3fZ9`. */
+    start: text().notNull(),
+    /** SHA-256 of the whole key, base64url: 256 random bits need no slow hash. */
+    keyHash: text('key_hash').notNull(),
+    /** What it may do, in the application's own words. None has a space. */
+    scopes: text().array().notNull().default(sql`'{}'::text[]`),
+    createdAt: at('created_at').notNull().defaultNow(),
+    /** Written at most once an hour; null until it is first used. */
+    lastUsedAt: at('last_used_at'),
+    /** Null when it does not end by itself. */
+    expiresAt: at('expires_at'),
+    revokedAt: at('revoked_at'),
+  },
+  (t) => [
+    uniqueIndex('api_keys_key_hash_key').on(t.keyHash),
+    index('api_keys_user_id_idx').on(t.userId, t.createdAt),
+    // When it ended, by whatever came first: for pruning.
+    index('api_keys_ended_at_idx').on(sql`least(${t.revokedAt}, ${t.expiresAt})`),
+  ],
+)
+
 /**
  * What happened to accounts (ASVS 16.3.1). Only ever added to. `user_id` has no foreign key on purpose: the
  * record outlives the account.
