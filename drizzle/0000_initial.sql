@@ -1,5 +1,18 @@
 CREATE SCHEMA "breakwater";
 --> statement-breakpoint
+CREATE TABLE "breakwater"."api_keys" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"user_id" uuid NOT NULL,
+	"name" text NOT NULL,
+	"start" text NOT NULL,
+	"key_hash" text NOT NULL,
+	"scopes" text[] DEFAULT '{}'::text[] NOT NULL,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"last_used_at" timestamp with time zone,
+	"expires_at" timestamp with time zone,
+	"revoked_at" timestamp with time zone
+);
+--> statement-breakpoint
 CREATE TABLE "breakwater"."auth_events" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"type" text NOT NULL,
@@ -178,11 +191,15 @@ CREATE TABLE "breakwater"."uploads" (
 	CONSTRAINT "uploads_stored_is_measured" CHECK ("breakwater"."uploads"."state" not in ('scanned', 'published') or ("breakwater"."uploads"."size" is not null and "breakwater"."uploads"."sha256" is not null and "breakwater"."uploads"."type" is not null))
 );
 --> statement-breakpoint
+ALTER TABLE "breakwater"."api_keys" ADD CONSTRAINT "api_keys_user_id_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "breakwater"."users"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "breakwater"."recovery_codes" ADD CONSTRAINT "recovery_codes_user_id_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "breakwater"."users"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "breakwater"."sessions" ADD CONSTRAINT "sessions_user_id_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "breakwater"."users"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "breakwater"."totp_factors" ADD CONSTRAINT "totp_factors_user_id_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "breakwater"."users"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "breakwater"."verification_tokens" ADD CONSTRAINT "verification_tokens_user_id_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "breakwater"."users"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "breakwater"."upload_transfers" ADD CONSTRAINT "upload_transfers_upload_id_uploads_id_fk" FOREIGN KEY ("upload_id") REFERENCES "breakwater"."uploads"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+CREATE UNIQUE INDEX "api_keys_key_hash_key" ON "breakwater"."api_keys" USING btree ("key_hash");--> statement-breakpoint
+CREATE INDEX "api_keys_user_id_idx" ON "breakwater"."api_keys" USING btree ("user_id","created_at");--> statement-breakpoint
+CREATE INDEX "api_keys_ended_at_idx" ON "breakwater"."api_keys" USING btree (least("revoked_at", "expires_at"));--> statement-breakpoint
 CREATE INDEX "auth_events_user_id_idx" ON "breakwater"."auth_events" USING btree ("user_id","created_at");--> statement-breakpoint
 CREATE INDEX "auth_events_created_at_idx" ON "breakwater"."auth_events" USING btree ("created_at");--> statement-breakpoint
 CREATE INDEX "sessions_user_id_idx" ON "breakwater"."sessions" USING btree ("user_id","last_used_at");--> statement-breakpoint
