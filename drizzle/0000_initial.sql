@@ -191,12 +191,43 @@ CREATE TABLE "breakwater"."uploads" (
 	CONSTRAINT "uploads_stored_is_measured" CHECK ("breakwater"."uploads"."state" not in ('scanned', 'published') or ("breakwater"."uploads"."size" is not null and "breakwater"."uploads"."sha256" is not null and "breakwater"."uploads"."type" is not null))
 );
 --> statement-breakpoint
+CREATE TABLE "breakwater"."identities" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"user_id" uuid NOT NULL,
+	"issuer" text NOT NULL,
+	"subject" text NOT NULL,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"last_used_at" timestamp with time zone
+);
+--> statement-breakpoint
+CREATE TABLE "breakwater"."passkeys" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"user_id" uuid NOT NULL,
+	"credential_id" text NOT NULL,
+	"public_key" text NOT NULL,
+	"counter" bigint DEFAULT 0 NOT NULL,
+	"transports" text[] DEFAULT '{}'::text[] NOT NULL,
+	"backup_eligible" boolean NOT NULL,
+	"backed_up" boolean NOT NULL,
+	"aaguid" uuid NOT NULL,
+	"name" text NOT NULL,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"last_used_at" timestamp with time zone
+);
+--> statement-breakpoint
+CREATE TABLE "breakwater"."spent_challenges" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"expires_at" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
 ALTER TABLE "breakwater"."api_keys" ADD CONSTRAINT "api_keys_user_id_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "breakwater"."users"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "breakwater"."recovery_codes" ADD CONSTRAINT "recovery_codes_user_id_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "breakwater"."users"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "breakwater"."sessions" ADD CONSTRAINT "sessions_user_id_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "breakwater"."users"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "breakwater"."totp_factors" ADD CONSTRAINT "totp_factors_user_id_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "breakwater"."users"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "breakwater"."verification_tokens" ADD CONSTRAINT "verification_tokens_user_id_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "breakwater"."users"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "breakwater"."upload_transfers" ADD CONSTRAINT "upload_transfers_upload_id_uploads_id_fk" FOREIGN KEY ("upload_id") REFERENCES "breakwater"."uploads"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "breakwater"."identities" ADD CONSTRAINT "identities_user_id_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "breakwater"."users"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "breakwater"."passkeys" ADD CONSTRAINT "passkeys_user_id_users_id_fk" FOREIGN KEY ("user_id") REFERENCES "breakwater"."users"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 CREATE UNIQUE INDEX "api_keys_key_hash_key" ON "breakwater"."api_keys" USING btree ("key_hash");--> statement-breakpoint
 CREATE INDEX "api_keys_user_id_idx" ON "breakwater"."api_keys" USING btree ("user_id","created_at");--> statement-breakpoint
 CREATE INDEX "api_keys_ended_at_idx" ON "breakwater"."api_keys" USING btree (least("revoked_at", "expires_at"));--> statement-breakpoint
@@ -222,4 +253,9 @@ CREATE INDEX "upload_transfers_expires_idx" ON "breakwater"."upload_transfers" U
 CREATE INDEX "uploads_owner_idx" ON "breakwater"."uploads" USING btree ("owner_id","id");--> statement-breakpoint
 CREATE UNIQUE INDEX "uploads_key_idx" ON "breakwater"."uploads" USING btree ("key" collate "C");--> statement-breakpoint
 CREATE INDEX "uploads_unfinished_idx" ON "breakwater"."uploads" USING btree ("updated_at") WHERE "breakwater"."uploads"."state" in ('reserved', 'receiving', 'quarantined', 'scanned');--> statement-breakpoint
-CREATE INDEX "uploads_unpurged_idx" ON "breakwater"."uploads" USING btree ("updated_at") WHERE "breakwater"."uploads"."state" in ('rejected', 'deleted') and "breakwater"."uploads"."purged_at" is null;
+CREATE INDEX "uploads_unpurged_idx" ON "breakwater"."uploads" USING btree ("updated_at") WHERE "breakwater"."uploads"."state" in ('rejected', 'deleted') and "breakwater"."uploads"."purged_at" is null;--> statement-breakpoint
+CREATE UNIQUE INDEX "identities_issuer_subject_key" ON "breakwater"."identities" USING btree ("issuer","subject");--> statement-breakpoint
+CREATE INDEX "identities_user_id_idx" ON "breakwater"."identities" USING btree ("user_id");--> statement-breakpoint
+CREATE UNIQUE INDEX "passkeys_credential_id_key" ON "breakwater"."passkeys" USING btree ("credential_id");--> statement-breakpoint
+CREATE INDEX "passkeys_user_id_idx" ON "breakwater"."passkeys" USING btree ("user_id");--> statement-breakpoint
+CREATE INDEX "spent_challenges_expires_at_idx" ON "breakwater"."spent_challenges" USING btree ("expires_at");
