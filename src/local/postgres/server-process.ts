@@ -22,6 +22,7 @@ export interface ServerOptions {
   readonly data: string
   readonly port: number
   readonly durable: boolean
+  readonly settings?: Readonly<Record<string, string>> | undefined
   readonly binaries: Binaries
   readonly account: Account | undefined
   readonly log: (line: string) => void
@@ -62,7 +63,7 @@ function watch(pid: number, options: ServerOptions): ChildProcess | undefined {
 /** Starts the server and waits until it takes connections. */
 export async function runServer(options: ServerOptions): Promise<ServerProcess | StartTrouble> {
   const { binaries, account, data, port, log } = options
-  const flags = ['-D', data, ...serverFlags(port, options.durable)]
+  const flags = ['-D', data, ...serverFlags(port, options.durable, options.settings)]
   const { command, args, ...user } = runAs(account, binaries.postgres, flags)
   const child = spawn(command, args, {
     cwd: data,

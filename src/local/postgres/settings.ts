@@ -41,7 +41,11 @@ const COMMON = {
 const THROWAWAY = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' } as const
 
 /** Command line flags of the server. */
-export function serverFlags(port: number, durable: boolean): string[] {
-  const settings = { ...COMMON, ...(durable ? {} : THROWAWAY), port: String(port) }
+export function serverFlags(
+  port: number,
+  durable: boolean,
+  others: Readonly<Record<string, string>> = {},
+): string[] {
+  const settings = { ...COMMON, ...(durable ? {} : THROWAWAY), ...others, port: String(port) }
   return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
 }

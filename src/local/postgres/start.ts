@@ -32,6 +32,8 @@ export interface PostgresOptions {
    * that are thrown away, such as those of tests.
    */
   readonly durable?: boolean
+  /** Settings of the server that win over ours, such as `{ shared_buffers: '1GB' }`. Default: none. */
+  readonly settings?: Readonly<Record<string, string>>
 }
 
 /** A local PostgreSQL server. */
@@ -121,7 +123,8 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalPost
   let port = wanted
   for (let attempt = 1; server === undefined; attempt++) {
     if (wanted === 0) port = (await probe(0)) ?? 0
-    const started = await runServer({ ...paths, port, durable, binaries, account, log })
+    const { settings } = options
+    const started = await runServer({ ...paths, port, durable, settings, binaries, account, log })
     if (typeof started !== 'string') server = started
     else if (started === 'port-taken' && (wanted !== 0 || attempt >= 5)) throw portTaken(port)
     else if (started === 'still-closing') {
