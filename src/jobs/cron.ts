@@ -108,9 +108,33 @@ export function offsetAt(timeZone: string, instant: number): number {
 
 const DAY = 86_400_000
 
-/** The instants at which clocks show a local time (given as if it were UTC): none, one, or two. */
-function instantsOf(timeZone: string, local: number, offsets: readonly number[]): number[] {
-  return offsets.map((offset) => local - offset).filter((at) => at + offsetAt(timeZone, at) === local)
+/** How a zone's clocks stand about one day. */
+interface Clocks {
+  /** Milliseconds ahead of UTC. */
+  readonly before: number
+  readonly behind: number
+  /** When they are changed from one to the other. */
+  readonly change: number
+}
+
+// Asking a zone costs more than all the rest of finding a tick.
+const clocks = new Map<string, Clocks>()
+
+function clocksOf(timeZone: string, date: number): Clocks {
+  const key = `${timeZone} ${date}`
+  const known = clocks.get(key)
+  if (known !== undefined) return known
+  let [low, high] = [date - DAY, date + 2 * DAY]
+  const [before, behind] = [offsetAt(timeZone, low), offsetAt(timeZone, high)]
+  while (before !== behind && high - low > 1000) {
+    const middle = Math.floor((low + high) / 2000) * 1000
+    if (offsetAt(timeZone, middle) === before) low = middle
+    else high = middle
+  }
+  const found = { before, behind, change: high }
+  if (clocks.size >= 64) clocks.clear()
+  clocks.set(key, found)
+  return found
 }
 
 /**
@@ -133,31 +157,17 @@ export function nextTick(cron: Cron, timeZone: string, after: number): number | 
 }
 
 function ticksOf(cron: Cron, timeZone: string, date: number): number[] {
-  // Offsets that hold about this day; two of them when clocks are changed.
-  const [before, behind] = [offsetAt(timeZone, date - DAY), offsetAt(timeZone, date + 2 * DAY)]
-  const offsets = [...new Set([before, behind])]
+  const { before, behind, change } = clocksOf(timeZone, date)
   return cron.hours.flatMap((hour) =>
     cron.minutes.flatMap((minute) => {
       const local = date + hour * 3_600_000 + minute * 60_000
-      if (offsets.length === 1) return [local - before]
-      const instants = instantsOf(timeZone, local, offsets)
-      if (cron.everyHour) return instants
-      // Skipped: by the old offset it names an instant as long after the gap's beginning; back to the gap's end.
-      if (instants.length === 0)
-        return [gapEnd(timeZone, local - Math.max(before, behind), local - Math.min(before, behind))]
-      return [Math.min(...instants)]
+      const [early, late] = [local - before, local - behind]
+      if (before === behind) return [early]
+      // When clocks show this time: not at all, once, or twice.
+      const instants = [...(early < change ? [early] : []), ...(late >= change ? [late] : [])]
+      if (cron.everyHour || instants.length === 1) return instants
+      // Skipped: at the gap's end. Twice: the first time.
+      return [instants.length === 0 ? change : early]
     }),
   )
-}
-
-/** The instant between two at which clocks are changed. */
-function gapEnd(timeZone: string, from: number, to: number): number {
-  const old = offsetAt(timeZone, from)
-  let [low, high] = [from, to]
-  while (high - low > 1000) {
-    const middle = Math.floor((low + high) / 2000) * 1000
-    if (offsetAt(timeZone, middle) === old) low = middle
-    else high = middle
-  }
-  return high
 }
