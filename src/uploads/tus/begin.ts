@@ -28,11 +28,20 @@ export interface Begun {
 function announcedDigest(headers: Headers, metadata: ReadonlyMap<string, string>): string | undefined {
   const field = sha256Field(headers.get('repr-digest'))
   if (field === null) throw badUpload('The digest field has a SHA-256 that cannot be read (RFC 9530).')
-  const named = metadata.get('sha256')?.toLowerCase()
+  const named = said(metadata, 'sha256')?.toLowerCase()
   if (named !== undefined && !/^[0-9a-f]{64}$/.test(named)) {
     throw badUpload('The metadata’s sha256 is not 64 hexadecimal digits.')
   }
   return field ?? named
+}
+
+/**
+ * What the metadata say under the first of these keys that says anything. Clients write `undefined` and `null` in
+ * letters where they have no value (Uppy does for each field that it was told to send and has not), and as a type or a
+ * name those would be held against the bytes.
+ */
+function said(metadata: ReadonlyMap<string, string>, ...keys: readonly string[]): string | undefined {
+  return keys.map((key) => metadata.get(key)).find((value) => value && !/^(undefined|null)$/.test(value))
 }
 
 /** Reserves room for a resumable upload and makes its rows, in one round trip. */
@@ -51,7 +60,7 @@ export async function begin<E extends Env>(
   const raw = headers.get('upload-metadata')
   const metadata = metadataField(raw)
   const { name, kind } = kindOf(
-    metadata.get('kind') ?? c.req.query('kind'),
+    said(metadata, 'kind') ?? c.req.query('kind'),
     'header:Upload-Metadata',
     options,
   )
@@ -68,8 +77,8 @@ export async function begin<E extends Env>(
         ownerId,
         kind: name,
         key: `${options.prefix}${name}/${id}`,
-        originalName: cleanFileName(metadata.get('filename') ?? metadata.get('name')),
-        declaredType: essence(metadata.get('filetype') ?? metadata.get('type')),
+        originalName: cleanFileName(said(metadata, 'filename', 'name')),
+        declaredType: essence(said(metadata, 'filetype', 'type')),
         bytes,
         sha256,
         transfer: {

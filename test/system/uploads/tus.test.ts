@@ -82,6 +82,23 @@ it('keeps every MUST of tus 1.0, as its own implementation does', async () => {
   expect(rows.filter(({ status }) => status === 'pass').length).toBeGreaterThan(35)
 })
 
+it('takes fields that Uppy sends as "undefined" for not said, and looks for the name elsewhere', async () => {
+  const bytes = png(5000)
+  const metadata = {
+    kind: 'document',
+    filename: 'undefined',
+    filetype: 'undefined',
+    name: 'a.png',
+    type: 'null',
+  }
+  const field = Object.entries(metadata).map(([key, value]) => `${key} ${base64(value)}`)
+  const t = { ...target(), metadata: field.join(',') }
+  const { url } = await create(t, { 'Upload-Length': '5000' })
+  expect((await patch(t, url, 0, bytes)).status).toBe(204)
+  expect(await row(idOf(url))).toMatchObject({ original_name: 'a.png', declared_type: null })
+  await published(url, bytes)
+})
+
 describe('chunks of any size', () => {
   it.each([
     [11 * MB, 3_333_333],
