@@ -8,8 +8,8 @@ const SECRETS: readonly RegExp[] = [
   // JSON Web Tokens, encrypted ones too.
   /\beyJ[\w-]{4,2048}(?:\.[\w-]{0,4096}){1,4}/g,
   // Tokens that carry their issuer's mark: Stripe, Svix, GitHub, GitLab, npm, Slack, OpenAI and Anthropic, Resend,
-  // Sentry, SendGrid, Google, DigitalOcean, Neon, Supabase.
-  /\b(?:(?:sk|pk|rk)_(?:live|test)_|whsec_|gh[opsur]_|github_pat_|glpat-|npm_(?=\w{36})|xox[a-z]-|sk-(?=[\w-]{0,64}\d)|re_(?=\w{0,40}\d)|sntry[a-z]?_|SG\.|AIza|dop_v1_|napi_|sbp_|sb_secret_)[\w.=+/-]{12,512}/g,
+  // Sentry, SendGrid, Google, DigitalOcean, Neon, Supabase; and ours: API keys, access and refresh tokens.
+  /\b(?:(?:sk|pk|rk)_(?:live|test)_|whsec_|gh[opsur]_|github_pat_|glpat-|npm_(?=\w{36})|xox[a-z]-|sk-(?=[\w-]{0,64}\d)|re_(?=\w{0,40}\d)|sntry[a-z]?_|SG\.|AIza|dop_v1_|napi_|sbp_|sb_secret_|bwk_|bw[ar]t_)[\w.=+/-]{12,512}/g,
   // AWS access key ids.
   /\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b/g,
 ]

@@ -19,6 +19,8 @@ const SECRETS: Record<string, string> = {
   'a Slack token': join('xoxb', '-123456789012-abcdefGHIJ'),
   'an Upstash token': join('AYNg', 'ASQgODJjZWE1MjQtYTE3Zi00MDk4LWI4ZjAtZGE1MWNkMzQyNzc4'),
   'an opaque token of ours': B64,
+  'an API key of ours without a digit': join('bwk', '_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUV'),
+  'a refresh token of ours': join('bwrt', '_abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuv'),
   'a 256 bit key in hexadecimal': '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
   'an e-mail address': 'ann.o.neil+news@mail.example.co.uk',
   'an international e-mail address': 'jürgen@bücher.example',
