@@ -69,10 +69,15 @@ export interface AuthInternals {
 const internals = new WeakMap<Auth, AuthInternals>()
 
 /** The inside of an {@link Auth}. */
-export function internalsOf(source: AuthSource, c: Context): AuthInternals {
-  const found = internals.get(typeof source === 'function' ? source(c) : source)
+export function insideOf(auth: Auth): AuthInternals {
+  const found = internals.get(auth)
   if (found === undefined) throw new TypeError('This is not what createAuth() made')
   return found
+}
+
+/** The inside of the {@link Auth} of a request. */
+export function internalsOf(source: AuthSource, c: Context): AuthInternals {
+  return insideOf(typeof source === 'function' ? source(c) : source)
 }
 
 /**

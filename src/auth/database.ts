@@ -74,6 +74,8 @@ export type AuthEvent =
   | 'mail-change-requested'
   | 'mail-changed'
   | 'account-closed'
+  | 'api-key-created'
+  | 'api-key-revoked'
 
 /**
  * An insert into the audit record, as one more part of the statement that does the thing, so that one never

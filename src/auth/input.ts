@@ -3,7 +3,7 @@ import { BreakwaterError, type FieldFault } from '../core/index.ts'
 import { validationFailed } from './errors.ts'
 
 /** Reads one field: gives its value, or says what is wrong. */
-type Field<T> = (value: unknown) => { readonly value: T } | { readonly fault: string }
+export type Field<T> = (value: unknown) => { readonly value: T } | { readonly fault: string }
 
 // The pattern HTML's <input type="email"> uses (WHATWG), with a dot in the domain and RFC 5321's lengths.
 const EMAIL =

@@ -24,6 +24,7 @@ const NOTICES = [
   'second-factor-removed',
   'recovery-code-used',
   'mail-change-requested',
+  'api-key-created',
 ] as const
 
 /**

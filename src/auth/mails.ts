@@ -27,6 +27,7 @@ export type MailKind =
   | 'change-mail'
   | 'mail-change-requested'
   | 'mail-changed'
+  | 'api-key-created'
 
 /** What a template gives. */
 export type MailContent = Pick<MailMessage, 'subject' | 'text' | 'html'>
@@ -143,6 +144,12 @@ export const defaultMails: MailTemplates = {
     letter(`Your mail address for ${app} was changed`, [
       `Your account with ${app} now has another mail address, and your devices were signed out.`,
       'If it was not you, write to us at once:',
+      link,
+    ]),
+  'api-key-created': ({ app, link }) =>
+    letter(`An API key was made for ${app}`, [
+      `Somebody made an API key for your account with ${app}. Programs can act for you with it.`,
+      'If it was not you, revoke the key, choose a new password and end your other sessions at once:',
       link,
     ]),
 }

@@ -75,14 +75,17 @@ export function sessionJson(session: Session): SessionJson {
   }
 }
 
-type Json<Input, Output, Status extends number> = {
+/** An endpoint that answers with JSON. */
+export type Json<Input, Output, Status extends number> = {
   input: Input
   output: Output
   outputFormat: 'json'
   status: Status
 }
-type Empty<Input> = { input: Input; output: null; outputFormat: 'body'; status: 204 }
-type Body<T> = { json: T }
+/** An endpoint that answers with nothing. */
+export type Empty<Input> = { input: Input; output: null; outputFormat: 'body'; status: 204 }
+/** What an endpoint takes. */
+export type Body<T> = { json: T }
 type Credentials = { email: string; password: string; transport?: 'cookie' | 'token' | undefined }
 
 /** The endpoints of `authRoutes`, as `hc` knows them. */

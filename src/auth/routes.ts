@@ -1,10 +1,10 @@
-import { type Context, Hono } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
+import type { Context, Hono } from 'hono'
 import { BreakwaterError } from '../core/index.ts'
 import { admit } from './admit.ts'
 import { type AuthSource, internalsOf } from './auth.ts'
 import { clearSessionCookies, presented, presentedDevice, setDeviceCookie } from './cookies.ts'
 import { sealDevice } from './device-cookie.ts'
+import { endpoints } from './endpoints.ts'
 import { unauthenticated, validationFailed } from './errors.ts'
 import { after } from './hooks.ts'
 import { body, email, password, token, transport } from './input.ts'
@@ -14,7 +14,6 @@ import { markRevoked, revoking } from './revoking.ts'
 import { accountRoutes } from './routes-account.ts'
 import { factorRoutes } from './routes-factors.ts'
 import { type AuthSchema, type SecondFactorJson, sessionJson, userJson } from './routes-schema.ts'
-import { sameOrigin } from './same-origin.ts'
 import { signInWithCode } from './second-factor.ts'
 import { deleteSession, deleteSessionByToken, deleteSessions, listSessions } from './session-store.ts'
 import { signIn } from './sign-in.ts'
@@ -22,10 +21,6 @@ import { signUp, verifyMail } from './sign-up.ts'
 import { isUuid, parseToken } from './token.ts'
 import { type Visitor, visitorOf } from './visitor.ts'
 
-const MAX_BODY = 16 * 1024
-
-const tooLarge = () =>
-  new BreakwaterError('payload-too-large', { status: 413, detail: `At most ${MAX_BODY} bytes.` })
 const noSuchSession = () =>
   new BreakwaterError('not-found', { status: 404, detail: 'There is no such session.' })
 
@@ -43,20 +38,7 @@ export function authRoutes(source: AuthSource): Hono<AuthEnv, AuthSchema, '/'> {
     return { internals, config, identify, visitor }
   }
 
-  return new Hono<AuthEnv>()
-    .use(async function noStore(c, next) {
-      await next()
-      c.header('Cache-Control', 'no-store')
-    })
-    .use(sameOrigin(source))
-    .use(
-      bodyLimit({
-        maxSize: MAX_BODY,
-        onError: () => {
-          throw tooLarge()
-        },
-      }),
-    )
+  return endpoints(source)
     .post('/sign-up', body({ email, password }), async (c) => {
       const { config, visitor } = at(c)
       await signUp(config, c.req.valid('json'), visitor)
