@@ -1,4 +1,4 @@
-import { milliseconds } from '../core/index.ts'
+import { type EnqueueOptions, milliseconds } from '../core/index.ts'
 import { handleMessages, type Outcome, runJobs } from './consume.ts'
 import type { JobsTransaction } from './database.ts'
 import { buryCrashed, cancelJobs, discardJobs } from './ending.ts'
@@ -8,7 +8,7 @@ import type { AnyJob, JobRef } from './job.ts'
 import { countJobs, listJobs, replayJobs, whichJobs } from './manage.ts'
 import { delaySeconds, type JobQueue, messageFor, readMessage } from './message.ts'
 import { dropInputs } from './payload.ts'
-import { type JobEnqueueOptions, newJob, sendLater } from './produce.ts'
+import { type JobEnqueueOptions, newJob, type PreparedJob, sendLater } from './produce.ts'
 import { report, reportCrashed } from './report.ts'
 import { wake } from './run.ts'
 import { dueTicks, makeTicks, readSchedules } from './schedule.ts'
@@ -80,6 +80,17 @@ export function createJobs(options: JobsOptions): Jobs {
     return id
   }
 
+  async function prepare(def: Ref, input: unknown, more: JobEnqueueOptions = {}): Promise<PreparedJob> {
+    const row = await newJob(known(def), input, more, payloads)
+    return { id: row.id, statement: insertStatement(db, row), send: () => sendLater(queue, [row]) }
+  }
+
+  function named(type: string): Ref {
+    const def = jobs.get(type)
+    if (def === undefined) throw new TypeError(`There is no job "${type}"`)
+    return def as unknown as Ref
+  }
+
   const self: Jobs = {
     enqueue: make as Jobs['enqueue'],
     async enqueueMany(def, inputs, { tx, ...more } = {}) {
@@ -98,15 +109,15 @@ export function createJobs(options: JobsOptions): Jobs {
       await announce(tx, rows)
       return made.completion.id
     },
-    async byName(type, input, more) {
-      const def = jobs.get(type)
-      if (def === undefined) throw new TypeError(`There is no job "${type}"`)
-      return make(def as unknown as Ref, input, more as JobEnqueueOptions)
-    },
-    async prepare(def, input, more = {}) {
-      const row = await newJob(known(def), input, more, payloads)
-      return { id: row.id, statement: insertStatement(db, row), send: () => sendLater(queue, [row]) }
-    },
+    byName: Object.assign(
+      async (type: string, input: unknown, more?: EnqueueOptions) =>
+        make(named(type), input, more as JobEnqueueOptions),
+      {
+        prepare: async (type: string, input: unknown, more?: EnqueueOptions) =>
+          prepare(named(type), input, more as JobEnqueueOptions),
+      },
+    ),
+    prepare: prepare as Jobs['prepare'],
     async transaction(fn) {
       const made: NewJob[] = []
       const result = await db.transaction((tx: JobsTransaction) =>

@@ -107,6 +107,16 @@ describe('enqueueing', () => {
     expect(queue.sent).toEqual([{ body: { v: 1, id: prepared.id } }])
   })
 
+  it('goes into the batch of whoever knows it by name only', async () => {
+    const { byName } = make()
+    const prepared = await byName.prepare?.('pay', order, { key: 'o1' })
+    await scratch.db.batch([prepared?.statement as ReturnType<typeof scratch.db.delete>])
+    expect(await rows()).toMatchObject([{ type: 'pay', key: 'o1' }])
+    await prepared?.send()
+    expect(queue.sent).toEqual([{ body: { v: 1, id: prepared?.id } }])
+    await expect(byName.prepare?.('nobody', {})).rejects.toThrow('no job')
+  })
+
   it('makes one job of a key, even of many at once, and one of each type', async () => {
     const jobs = make()
     const ids = await Promise.all(Array.from({ length: 8 }, () => jobs.enqueue(pay, order, { key: 'k' })))
