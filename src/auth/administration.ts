@@ -64,8 +64,8 @@ export async function setRoles(
 }
 
 /**
- * Takes the second factor off an account whose owner has lost it and the recovery codes as well, and ends its
- * sessions. Only for who has proved who they are as well as they did when the account was opened (ASVS 6.4.4).
+ * Takes the second factors, passkeys among them, off an account whose owner has lost them and the recovery codes as
+ * well, and ends its sessions. Only for who has proved who they are as well as they did when the account was opened (ASVS 6.4.4).
  */
 export async function removeSecondFactor(config: AuthConfig, userId: string): Promise<boolean> {
   const row = await revoking(config, userId, undefined, () =>
@@ -76,12 +76,16 @@ export async function removeSecondFactor(config: AuthConfig, userId: string): Pr
           where id = ${userId}::uuid returning id
         ), factor as (
           delete from breakwater.totp_factors f using u where f.user_id = u.id returning f.user_id
+        ), keys as (
+          delete from breakwater.passkeys p using u where p.user_id = u.id returning p.user_id
+        ), lost as (
+          select user_id from factor union select user_id from keys
         ), codes as (
           delete from breakwater.recovery_codes r using u where r.user_id = u.id
         ), gone as (
           delete from breakwater.sessions s using u where s.user_id = u.id
-        ), event as (${recording('second-factor-removed', undefined, sql`user_id, null::uuid from factor`)})
-        select user_id from factor`,
+        ), event as (${recording('second-factor-removed', undefined, sql`user_id, null::uuid from lost`)})
+        select user_id from lost`,
     ),
   )
   if (row !== undefined) after(config, undefined, 'second-factor-removed', userId)
@@ -148,16 +152,18 @@ export interface PruneOptions {
   readonly eventDays?: number
   /** Days that an account may stay unverified. Default 7. */
   readonly unverifiedDays?: number
+  /** Days that an API key stays in its owner's list after its end. Default 90. */
+  readonly endedKeyDays?: number
 }
 
 const DAY = 86_400_000
 
 /**
- * Deletes sessions that have ended by themselves, dead tokens, accounts nobody confirmed, and old audit
+ * Deletes sessions that have ended by themselves, dead tokens, answered challenges that have expired, accounts nobody confirmed, and old audit
  * records. For a cron. Gives the number of rows; locks nothing anybody else is holding.
  */
 export async function prune(config: AuthConfig, options: PruneOptions = {}): Promise<number> {
-  const { limit = 1000, eventDays = 400, unverifiedDays = 7 } = options
+  const { limit = 1000, eventDays = 400, unverifiedDays = 7, endedKeyDays = 90 } = options
   const most = sql`limit ${limit}::int for update skip locked`
   const row = await one(
     config.db,
@@ -188,9 +194,15 @@ export async function prune(config: AuthConfig, options: PruneOptions = {}): Pro
         delete from breakwater.auth_events where id in (
           select id from breakwater.auth_events where created_at < now() - ${interval(eventDays * DAY)} ${most})
         returning 1
-            )
+      ), f as (
+        delete from breakwater.api_keys where id in (
+          select id from breakwater.api_keys
+          where least(revoked_at, expires_at) < now() - ${interval(endedKeyDays * DAY)} ${most})
+        returning 1
+      )
       select (select count(*) from a)::int + (select count(*) from b)::int + (select count(*) from c)::int
-        + (select count(*) from d)::int + (select count(*) from e)::int as deleted`,
+        + (select count(*) from d)::int + (select count(*) from e)::int
+        + (select count(*) from f)::int as deleted`,
   )
   return Number(row?.['deleted'] ?? 0)
 }

@@ -19,13 +19,16 @@ export interface CodeProof {
 /** A person's authenticator app, as it is stored. */
 export interface StoredFactor {
   readonly userId: string
-  readonly sealed: string
+  /** Null where there is none, and recovery codes stand beside passkeys alone. */
+  readonly sealed: string | null
   readonly lastStep: number
 }
 
 const dropCodes: Part = [
   'old_codes',
-  sql`delete from breakwater.recovery_codes r using u where r.user_id = u.id`,
+  // Where passkeys remain, a right password is still not enough, and their owner may still lose them.
+  sql`delete from breakwater.recovery_codes r using u
+    where r.user_id = u.id and not exists (select from breakwater.passkeys p where p.user_id = u.id)`,
 ]
 const dropFactor: Part = [
   'old_factor',
@@ -40,8 +43,8 @@ export async function codeProof(
 ): Promise<CodeProof | undefined> {
   const digits = code.replaceAll(/\s/g, '')
   if (isTotpCode(digits)) {
-    const secret = await unseal(config.secrets, factor.userId, factor.sealed)
-    const step = secret && (await matchingStep(secret, digits, { after: factor.lastStep }))
+    const secret = factor.sealed && (await unseal(config.secrets, factor.userId, factor.sealed))
+    const step = secret ? await matchingStep(secret, digits, { after: factor.lastStep }) : undefined
     if (step === undefined) return undefined
     const fits = sql`f.user_id = held.id and f.confirmed_at is not null and f.last_step < ${step}::bigint
       returning f.user_id`

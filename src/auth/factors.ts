@@ -3,7 +3,7 @@ import { BreakwaterError, randomBytes, uuidv7 } from '../core/index.ts'
 import { changeAccount } from './account-change.ts'
 import { type CodeProof, codeProof, type Part } from './code-proof.ts'
 import type { AuthConfig } from './config.ts'
-import { one, type Row, text } from './database.ts'
+import { one, type Row, text, textOrNull } from './database.ts'
 import { invalidCode } from './errors.ts'
 import type { Identification } from './identity.ts'
 import { notify } from './mailing.ts'
@@ -19,10 +19,11 @@ export interface WithRecoveryCodes extends SignedIn {
   readonly recoveryCodes: string[]
 }
 
+/** How a session says that a code was given. */
 const SECOND: readonly string[] = ['totp', 'recovery-code']
 
 const conflict = (detail: string) => new BreakwaterError('conflict', { status: 409, detail })
-const noFactor = () => conflict('There is no authenticator app on this account.')
+const noFactor = () => conflict('There is no such factor on this account.')
 
 /** What second factors somebody has. */
 export async function listFactors(
@@ -68,8 +69,21 @@ async function storedFactor(config: AuthConfig, userId: string, confirmed: boole
   return row
 }
 
+/** The app, or, beside passkeys alone, nothing but that there are recovery codes. */
+async function anyFactor(config: AuthConfig, userId: string): Promise<Row> {
+  const row = await one(
+    config.db,
+    sql`select f.sealed_secret, f.last_step from breakwater.users u
+      left join breakwater.totp_factors f on f.user_id = u.id and f.confirmed_at is not null
+      where u.id = ${userId}::uuid and (f.user_id is not null
+        or exists (select from breakwater.passkeys p where p.user_id = u.id))`,
+  )
+  if (row === undefined) throw noFactor()
+  return row
+}
+
 /** The parts of a statement that replace an account's recovery codes. */
-async function freshCodes(userId: string): Promise<{ codes: string[]; parts: Part[] }> {
+export async function freshCodes(userId: string): Promise<{ codes: string[]; parts: Part[] }> {
   const codes = newRecoveryCodes()
   const hashes = await Promise.all(codes.map(recoveryCodeHash))
   const list = sql`string_to_array(${hashes.join(' ')}::text, ' ')`
@@ -143,11 +157,12 @@ async function withProof<T>(
   identity: Identification,
   { code, device }: CodeInput,
   visitor: Visitor,
+  stored: (config: AuthConfig, userId: string) => Promise<Row>,
   work: (proof: CodeProof) => Promise<T | undefined>,
 ): Promise<T> {
   const userId = identity.user.id
-  const row = await storedFactor(config, userId, true)
-  const factor = { userId, sealed: text(row, 'sealed_secret'), lastStep: Number(row['last_step']) }
+  const row = await stored(config, userId)
+  const factor = { userId, sealed: textOrNull(row, 'sealed_secret'), lastStep: Number(row['last_step']) }
   return byCode(config, identity, device, visitor, async () => {
     const proof = await codeProof(config, factor, code)
     return proof && work(proof)
@@ -164,7 +179,8 @@ export async function removeTotp(
   input: CodeInput,
   visitor: Visitor,
 ): Promise<SignedIn> {
-  return withProof(config, identity, input, visitor, async ({ remove }) => {
+  const app = () => storedFactor(config, identity.user.id, true)
+  return withProof(config, identity, input, visitor, app, async ({ remove }) => {
     const methods = identity.session.methods.filter((method) => !SECOND.includes(method))
     const change = { ...remove, methods, event: 'second-factor-removed' } as const
     const done = await changeAccount(config, identity, change, visitor)
@@ -185,7 +201,7 @@ export async function renewRecoveryCodes(
   input: CodeInput,
   visitor: Visitor,
 ): Promise<WithRecoveryCodes> {
-  return withProof(config, identity, input, visitor, async ({ spend }) => {
+  return withProof(config, identity, input, visitor, anyFactor, async ({ spend }) => {
     const { codes, parts } = await freshCodes(identity.user.id)
     const change = { proof: spend, parts, event: 'recovery-codes-made' } as const
     const done = await changeAccount(config, identity, change, visitor)

@@ -23,6 +23,11 @@ const NOTICES = [
   'second-factor-added',
   'second-factor-removed',
   'recovery-code-used',
+  'passkey-added',
+  'passkey-removed',
+  'passkey-copied',
+  'identity-linked',
+  'identity-unlinked',
   'mail-change-requested',
   'api-key-created',
 ] as const

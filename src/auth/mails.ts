@@ -24,6 +24,11 @@ export type MailKind =
   | 'second-factor-added'
   | 'second-factor-removed'
   | 'recovery-code-used'
+  | 'passkey-added'
+  | 'passkey-removed'
+  | 'passkey-copied'
+  | 'identity-linked'
+  | 'identity-unlinked'
   | 'change-mail'
   | 'mail-change-requested'
   | 'mail-changed'
@@ -65,6 +70,14 @@ function letter(
   const link = button ? `<p><a href="${escapeHtml(button.link)}">${escapeHtml(button.label)}</a></p>` : ''
   return { subject, text: `${text}\n`, html: `${p(first)}${link}${rest.map(p).join('')}` }
 }
+
+/** Tells that a way in has come or gone. */
+const changed = (app: string, link: string, subject: string, what: string): MailContent =>
+  letter(subject, [
+    `Your account with ${app} ${what}, and your other devices were signed out.`,
+    'If it was not you, choose a new password at once:',
+    link,
+  ])
 
 /** The mails in plain English. Replace any of them by the option `mails`. */
 export const defaultMails: MailTemplates = {
@@ -125,6 +138,30 @@ export const defaultMails: MailTemplates = {
       'If it was not you, choose a new password and make new recovery codes at once:',
       link,
     ]),
+  'passkey-added': ({ app, link, device }) =>
+    changed(
+      app,
+      link,
+      `A passkey was added to ${app}`,
+      `now has a new passkey${device === '' ? '' : ` (${device})`}`,
+    ),
+  'passkey-removed': ({ app, link }) =>
+    changed(app, link, `A passkey was removed from ${app}`, 'has one passkey less'),
+  'passkey-copied': ({ app, link }) =>
+    letter(`A passkey for ${app} may have been copied`, [
+      `Somebody tried to sign in to your account with ${app} by a passkey that seems to exist twice, and was turned away.`,
+      'Remove that passkey and add a new one:',
+      link,
+    ]),
+  'identity-linked': ({ app, link }) =>
+    changed(app, link, `A way to sign in to ${app} was added`, 'can now be opened by an account elsewhere'),
+  'identity-unlinked': ({ app, link }) =>
+    changed(
+      app,
+      link,
+      `A way to sign in to ${app} was removed`,
+      'can no longer be opened by an account elsewhere',
+    ),
   'change-mail': ({ app, link, minutes }) =>
     letter(
       `Confirm your new mail address for ${app}`,

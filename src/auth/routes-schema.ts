@@ -39,9 +39,9 @@ export interface TokensJson {
 /** A right password where a second factor is due, as JSON. */
 export interface SecondFactorJson {
   status: 'mfa-required'
-  /** Goes to `/sign-in/second-factor`, with a code, within five minutes. */
+  /** Goes to `/sign-in/second-factor`, with a code, or to the endpoints of passkeys, within five minutes. */
   challenge: string
-  methods: ('totp' | 'recovery-code')[]
+  methods: ('passkey' | 'totp' | 'recovery-code')[]
 }
 
 /** Whose session it is, as JSON. */

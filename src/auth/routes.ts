@@ -65,7 +65,7 @@ export function authRoutes(source: AuthSource): Hono<AuthEnv, AuthSchema, '/'> {
         const due: SecondFactorJson = {
           status: 'mfa-required',
           challenge: answer.challenge,
-          methods: ['totp', 'recovery-code'],
+          methods: [...answer.methods],
         }
         return c.json(due, 202)
       }

@@ -3,7 +3,7 @@ import { openChallenge } from './challenge.ts'
 import { codeProof } from './code-proof.ts'
 import type { AuthConfig } from './config.ts'
 import { asATry } from './credentials.ts'
-import { one, text } from './database.ts'
+import { one, textOrNull } from './database.ts'
 import { openDevice } from './device-cookie.ts'
 import { invalidCode, invalidToken } from './errors.ts'
 import { after } from './hooks.ts'
@@ -53,12 +53,13 @@ export async function signInWithCode(
   const row = await one(
     config.db,
     sql`select ${ACCOUNT_COLUMNS}, f.sealed_secret, f.last_step from breakwater.users u
-      join breakwater.totp_factors f on f.user_id = u.id and f.confirmed_at is not null
+      left join breakwater.totp_factors f on f.user_id = u.id and f.confirmed_at is not null
       where u.id = ${userId}::uuid and u.session_generation = ${generation}::int and u.disabled_at is null`,
   )
   if (row === undefined) throw invalidToken()
-  const { user } = accountOf(row)
-  const factor = { userId, sealed: text(row, 'sealed_secret'), lastStep: Number(row['last_step']) }
+  const { user, secondFactors } = accountOf(row)
+  if (secondFactors.length === 0) throw invalidToken()
+  const factor = { userId, sealed: textOrNull(row, 'sealed_secret'), lastStep: Number(row['last_step']) }
   const who = { userId, email: user.email, device: input.device }
   let wasKnown = false
   const signedIn = await asACodeTry(config, who, visitor, async (known) => {

@@ -15,6 +15,8 @@ export interface Opening {
   readonly methods: readonly string[]
   /** What must still be true of the account, `u`, when its row is held. */
   readonly where: SQL
+  /** A statement that notes, of the account `held`, what works once; returns a row the first time. See `spent.ts`. */
+  readonly spend?: SQL
   /** A statement that spends a proof of the account `held` and returns a row when there was one to spend. */
   readonly proof?: SQL
   /** The session cookie the request came with: that session is replaced. */
@@ -39,7 +41,7 @@ export async function openSession(
   opening: Opening,
   visitor: Visitor,
 ): Promise<Opened | undefined> {
-  const { replaces, proof, methods, transport, event = 'signed-in' } = opening
+  const { replaces, spend, proof, methods, transport, event = 'signed-in' } = opening
   const credential = await newCredential(config.secrets, transport)
   const replaced = sql`${replaces?.id ?? null}::uuid`
   const replacedHash = sql`${replaces === undefined ? null : await hashSecret(replaces.secret)}::text`
@@ -50,8 +52,10 @@ export async function openSession(
         where id = ${opening.userId}::uuid and disabled_at is null and email_verified_at is not null
           and ${opening.where}
         for no key update
-      ), ${proof === undefined ? sql`` : sql`proof as (${proof}),`} u as (
-        select * from held ${proof === undefined ? sql`` : sql`where exists (select from proof)`}
+      ), ${spend === undefined ? sql`` : sql`spent as (${spend}),`}
+      ${proof === undefined ? sql`` : sql`proof as (${proof}),`} u as (
+        select * from held where true ${spend === undefined ? sql`` : sql`and exists (select from spent)`}
+          ${proof === undefined ? sql`` : sql`and exists (select from proof)`}
       ), doomed as (
         (select id from breakwater.sessions where user_id in (select id from u) and id is distinct from ${replaced}
           order by last_used_at desc, id desc offset ${config.perUser - 1}::int)

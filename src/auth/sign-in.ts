@@ -22,9 +22,13 @@ export interface SignedIn extends Identity {
   readonly device?: string
 }
 
+/** What a right password can be followed by. */
+export type SecondFactor = 'passkey' | 'totp' | 'recovery-code'
+
 /** A right password where a second factor is due. */
 export interface SecondFactorDue {
   readonly challenge: string
+  readonly methods: readonly SecondFactor[]
 }
 
 /** What somebody signs in with. */
@@ -43,12 +47,14 @@ export interface Account {
   readonly user: User
   readonly passwordHash: string | null
   readonly generation: number
-  readonly secondFactor: boolean
+  /** What a right password must be followed by; empty where it is enough. */
+  readonly secondFactors: readonly SecondFactor[]
 }
 
 /** Columns of an {@link Account}, for a select whose accounts are `u` and whose factors are `f`. */
 export const ACCOUNT_COLUMNS: SQL = sql`u.id, u.email, u.password_hash, ${epoch('u.created_at')} as created_at,
-  ${words('u.roles')} as roles, u.session_generation as generation, f.confirmed_at is not null as second_factor`
+  ${words('u.roles')} as roles, u.session_generation as generation, f.confirmed_at is not null as totp,
+  exists (select from breakwater.passkeys p where p.user_id = u.id) as passkey`
 
 /** Reads {@link ACCOUNT_COLUMNS}. */
 export function accountOf(row: Row): Account {
@@ -61,7 +67,11 @@ export function accountOf(row: Row): Account {
     },
     passwordHash: textOrNull(row, 'password_hash'),
     generation: Number(row['generation']),
-    secondFactor: row['second_factor'] === true,
+    secondFactors: [
+      ...(row['passkey'] === true ? (['passkey'] as const) : []),
+      ...(row['totp'] === true ? (['totp'] as const) : []),
+      ...(row['passkey'] === true || row['totp'] === true ? (['recovery-code'] as const) : []),
+    ],
   }
 }
 
@@ -93,7 +103,7 @@ async function rehash(config: AuthConfig, account: Account, password: string): P
 /** Writes down a failure, past the reply. */
 export function recordFailure(
   config: AuthConfig,
-  event: 'sign-in-failed' | 'second-factor-failed' | 'password-right-factor-due',
+  event: 'sign-in-failed' | 'second-factor-failed' | 'password-right-factor-due' | 'passkey-copied',
   visitor: Visitor,
   userId: string | undefined,
 ): void {
@@ -147,15 +157,14 @@ async function attempt(
     }
     const { user, passwordHash, generation } = account
     await before(config, { type: 'signed-in', userId: user.id, email })
-    if (account.secondFactor) {
+    if (account.secondFactors.length > 0) {
       recordFailure(config, 'password-right-factor-due', visitor, user.id)
       const expiresAt = Date.now() + CHALLENGE_MS
       const said = { userId: user.id, generation, transport, method: 'password', expiresAt }
-      return { challenge: await sealChallenge(config.secrets, said) }
+      return { challenge: await sealChallenge(config.secrets, said), methods: account.secondFactors }
     }
-    // Without a factor still: one may have been added since the account was read.
-    const where = sql`u.password_hash = ${passwordHash}::text
-      and not exists (select from breakwater.totp_factors f where f.user_id = u.id and f.confirmed_at is not null)`
+    // Without a factor still: adding one since the account was read would have raised its generation.
+    const where = sql`u.password_hash = ${passwordHash}::text and u.session_generation = ${generation}::int`
     const opening = { userId: user.id, transport, methods: ['password'], where, replaces }
     const opened = await openSession(config, opening, visitor)
     if (opened === undefined) continue
