@@ -35,6 +35,11 @@ export async function judge(
     'a key is there twice',
     `select type, key from breakwater.jobs where key is not null group by 1, 2 having count(*) > 1`,
   )
+  await none(
+    'a job that others knew was given up too soon',
+    `select id, type, failure, attempt from breakwater.jobs
+      where state = 'dead' and failure in ('unknown-type', 'unknown-version') and attempt < 3`,
+  )
   await none('a lease is left', `select id from breakwater.jobs where lease_token is not null`)
   await none(
     'somebody is left in a lane',

@@ -29,6 +29,7 @@ export class SimPostgres {
   readonly #lines: Line[]
   #free: Line[]
   readonly #control: pg.Client
+  readonly #names = new Map<string, string>()
   statements = 0
 
   private constructor(lines: Line[], control: pg.Client) {
@@ -49,7 +50,9 @@ export class SimPostgres {
     const lines: Line[] = []
     for (let i = 0; i < CONNECTIONS; i++) {
       const client = await open()
-      await client.query("set search_path = sim, pg_catalog, public; set sim.now = '0'")
+      await client.query(
+        "set search_path = sim, pg_catalog, public; set sim.now = '0'; set plan_cache_mode = force_generic_plan",
+      )
       const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
       lines.push({ client, pid: rows[0]?.pid ?? 0, clock: -1, open: false })
     }
@@ -58,11 +61,12 @@ export class SimPostgres {
 
   /** Empties every table. */
   async reset(): Promise<void> {
-    for (const { client } of this.#lines) await client.query('rollback').catch(() => {})
+    // All at once: one may wait for another's lock.
+    await Promise.all(this.#lines.map(({ client }) => client.query('rollback').catch(() => {})))
     for (const line of this.#lines) Object.assign(line, { clock: -1, open: false })
     this.#free = [...this.#lines]
     await this.#control.query(
-      'delete from breakwater.jobs; delete from breakwater.job_schedules; delete from breakwater.job_lanes; delete from sim.ledger; delete from sim.orders',
+      'truncate breakwater.jobs, breakwater.job_schedules, breakwater.job_lanes, sim.ledger, sim.orders',
     )
   }
 
@@ -81,7 +85,8 @@ export class SimPostgres {
   database(world: World): JobsDatabase {
     world.waitsForLock = async (pid) => {
       const found = await this.ask(
-        "select from pg_stat_activity where pid = $1 and wait_event_type = 'Lock'",
+        // Granted by whoever lets go, before it says so: unlike an activity, this is never behind.
+        'select from pg_locks where pid = $1 and not granted limit 1',
         [pid],
       )
       return found.length > 0
@@ -104,12 +109,12 @@ export class SimPostgres {
       process?.onDeath.push(release)
       const committed: (() => unknown)[] = []
       try {
-        await this.#statement(world, line, 'begin', [], false)
+        await this.#statement(world, line, 'begin', [])
         const tx = Object.assign(drizzle({ client: this.#clientFor(world, line, () => over) as never }), {
           onCommit: (tell: () => unknown) => committed.push(tell),
         })
         const value = await fn(tx)
-        await this.#statement(world, line, 'commit', [], false)
+        await this.#statement(world, line, 'commit', [])
         over = true
         this.#free.push(line)
         for (const tell of committed) void tell()
@@ -130,7 +135,8 @@ export class SimPostgres {
   }
 
   #take(): Line {
-    const line = this.#free.shift()
+    // The last one used: it has planned the most statements.
+    const line = this.#free.pop()
     if (line === undefined) throw new Error('too many connections')
     return line
   }
@@ -138,7 +144,7 @@ export class SimPostgres {
   #clientFor(world: World, line: Line | undefined, over: () => boolean = () => false) {
     return {
       query: async (config: { text: string; rowMode?: 'array'; types?: unknown }, values: unknown[]) =>
-        this.#statement(world, line, config as pg.QueryConfig, values, true, over),
+        this.#statement(world, line, config as pg.QueryConfig, values, over),
     }
   }
 
@@ -147,32 +153,27 @@ export class SimPostgres {
     line: Line | undefined,
     query: string | pg.QueryConfig,
     values: unknown[],
-    faults: boolean,
     over: () => boolean = () => false,
   ): Promise<pg.QueryResult> {
-    const process = world.process
     const text = typeof query === 'string' ? query : query.text
     const label = text.replace(/\s+/g, ' ').slice(0, 48)
-    return world.turn(label, async () => {
+    return world.outside('postgres', label, async () => {
       // As the drivers have it: a handler that outlived its transaction writes nothing.
       if (over()) throw new Error('This transaction is over')
-      const fate = world.chaos && process !== undefined ? world.random() : 1
-      if (fate < 0.006) {
-        world.kill(process)
-        throw new Error('dead')
-      }
-      if (faults && fate < 0.012) throw new Error('connection refused')
       const on = line ?? this.#take()
-      let result: pg.QueryResult
       try {
-        result = await this.#run(world, on, query, values)
+        return await this.#run(world, on, query, values)
       } finally {
         if (line === undefined) this.#free.push(on)
       }
-      if (fate > 0.99 && fate < 0.994) world.kill(process)
-      if (fate > 0.994 && fate < 1) throw new Error('the answer was lost')
-      return result
     })
+  }
+
+  /** A statement that each connection plans once. */
+  #named(query: pg.QueryConfig): pg.QueryConfig {
+    const name = this.#names.get(query.text) ?? `s${this.#names.size}`
+    this.#names.set(query.text, name)
+    return { ...query, name }
   }
 
   /** Runs a statement until it has ended; others have their turns while it waits for a lock. */
@@ -187,12 +188,13 @@ export class SimPostgres {
     const text = typeof query === 'string' ? query : query.text
     // In a transaction, `now()` stands still.
     if (!line.open && line.clock !== world.now) {
-      await line.client.query(`set sim.now = '${world.now / 1000}'`)
+      // Not awaited: the connection keeps the order.
+      void line.client.query(`set sim.now = '${world.now / 1000}'`)
       line.clock = world.now
     }
     if (text === 'begin') line.open = true
     try {
-      return await line.client.query(query as pg.QueryConfig, values)
+      return await line.client.query(typeof query === 'string' ? query : this.#named(query), values)
     } finally {
       if (text === 'commit' || text === 'rollback') line.open = false
     }

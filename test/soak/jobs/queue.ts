@@ -46,12 +46,8 @@ export class SimQueue implements JobQueue {
       if (!Number.isInteger(delaySeconds) || delaySeconds < 0 || delaySeconds > 86_400)
         throw new Error(`No delay: ${delaySeconds}`)
     }
-    await this.#world.turn('send', async () => {
-      const fate = this.#world.chaos ? this.#world.random() : 1
-      if (fate < 0.02) this.#world.kill(this.#world.process)
-      if (fate < 0.05) throw new Error('queue is down')
+    await this.#world.outside('queue', 'send', async () => {
       for (const { body, delaySeconds } of all) this.#accept(body, delaySeconds)
-      if (fate < 0.07) throw new Error('the answer was lost')
     })
   }
 

@@ -1,4 +1,5 @@
 import {
+  type AnyJob,
   createJobs,
   type JobState,
   type Jobs,
@@ -9,6 +10,7 @@ import {
   PermanentError,
   RetryLater,
   schedule,
+  type TransactionalJobContext,
 } from 'breakwater/jobs'
 import { sql } from 'drizzle-orm'
 import { z } from 'zod'
@@ -25,24 +27,40 @@ export interface Book {
   readonly cancelled: Set<string>
   /** Ids that enqueueing under a key has told. */
   readonly keys: Map<string, Set<string>>
+  /** Steps whose result a handler has seen. */
+  readonly known: Set<string>
   made: number
 }
 
 const quick = { attempts: 6, base: '1 s', max: '20 s' } as const
 
+/** An empty book. */
+export const newBook = (): Book => ({
+  repeatedSteps: 0,
+  early: 0,
+  cancelled: new Set(),
+  keys: new Map(),
+  known: new Set(),
+  made: 0,
+})
+
+/** What users do. */
+export const ACTS = ['order', 'keyed', 'cancel', 'step', 'limit', 'debounce', 'batch', 'many'] as const
+
 /** The application under test. */
 export interface App {
   readonly jobs: Jobs
-  readonly book: Book
-  /** One thing that users do. */
-  request(): Promise<void>
+  /** One thing that users do; by chance, if it is not said. */
+  request(act?: (typeof ACTS)[number]): Promise<void>
 }
 
-/** Jobs of every kind, and users who make them. */
-export function appOf(world: World, db: JobsDatabase, queue: SimQueue): App {
+/**
+ * Jobs of every kind, and users who make them.
+ * @param release 2 knows a job that 1 does not, and has raised the version of another.
+ */
+export function appOf(world: World, db: JobsDatabase, queue: SimQueue, book: Book, release: 1 | 2): App {
   const { random } = world
-  const book: Book = { repeatedSteps: 0, early: 0, cancelled: new Set(), keys: new Map(), made: 0 }
-  const known = new Set<string>()
+  const { known } = book
   const trouble = (): void => {
     if (!world.chaos) return
     const fate = random()
@@ -57,16 +75,27 @@ export function appOf(world: World, db: JobsDatabase, queue: SimQueue): App {
     trouble()
     await write(tx, id, 'child')
   })
-  const pay = job(
-    'pay',
-    { input: z.object({ order: z.string() }), retry: quick, timeout: '20 s', priority: 3 },
-    async ({ input, tx, id }) => {
-      await write(tx, id, 'pay', input.order)
-      trouble()
-      if (random.chance(0.2)) await jobs.enqueue(child, {}, { tx, key: `of:${id}` })
-      trouble()
-    },
-  )
+  const options = { retry: quick, timeout: '20 s', priority: 3 } as const
+  const paid = async ({ input, tx, id }: TransactionalJobContext<{ order: string }>): Promise<void> => {
+    await write(tx, id, 'pay', input.order)
+    trouble()
+    if (random.chance(0.2)) await jobs.enqueue(child, {}, { tx, key: `of:${id}` })
+    trouble()
+  }
+  const upgrade = { 1: (old: object) => ({ ...old, currency: 'EUR' }) }
+  const pay: AnyJob =
+    release === 1
+      ? job('pay', { ...options, input: z.object({ order: z.string() }) }, paid)
+      : job(
+          'pay',
+          {
+            ...options,
+            version: 2,
+            upgrade,
+            input: z.object({ order: z.string(), currency: z.enum(['EUR', 'CHF']) }),
+          },
+          paid,
+        )
   const stepped = job(
     'stepped',
     { input: z.object({}), transaction: false, retry: quick },
@@ -74,7 +103,7 @@ export function appOf(world: World, db: JobsDatabase, queue: SimQueue): App {
       for (const name of ['charge', 'mail']) {
         await step(name, async ({ key }) => {
           if (known.has(key)) book.repeatedSteps++
-          await world.turn(`provider ${name}`, async () => {})
+          await world.outside('provider', `provider ${name}`, async () => {})
           trouble()
           return { key }
         }).then(({ key }) => known.add(key))
@@ -110,10 +139,14 @@ export function appOf(world: World, db: JobsDatabase, queue: SimQueue): App {
       if (world.chaos && random.chance(0.1)) throw new Error('failed')
     },
   )
+  const audit = job('audit', { input: z.object({}), retry: quick }, async ({ tx, id }) => {
+    await write(tx, id, 'audit')
+    trouble()
+  })
   const jobs = createJobs({
     db,
     queue,
-    jobs: [child, pay, stepped, limited, total, tick],
+    jobs: [child, pay, stepped, limited, total, tick, ...(release === 2 ? [audit] : [])],
     schedules: [
       schedule('five', {
         cron: '*/5 * * * *',
@@ -132,7 +165,9 @@ export function appOf(world: World, db: JobsDatabase, queue: SimQueue): App {
   const order = async (): Promise<void> => {
     const id = `o${++book.made}`
     await jobs.transaction(async (tx, enqueue) => {
-      const made = await enqueue(pay, { order: id }, random.chance(0.1) ? { delay: random.integer(100) } : {})
+      const input = release === 1 ? { order: id } : { order: id, currency: 'CHF' }
+      const made = await enqueue(pay, input, random.chance(0.1) ? { delay: random.integer(100) } : {})
+      if (release === 2 && random.chance(0.3)) await enqueue(audit, {})
       await tx.execute(sql`insert into sim.orders values (${id}, ${made})`)
       if (world.chaos && random.chance(0.1)) throw new Error('changed my mind')
     })
@@ -150,28 +185,26 @@ export function appOf(world: World, db: JobsDatabase, queue: SimQueue): App {
     if (one !== undefined && one.type !== 'tick' && (await jobs.cancel({ ids: [one.id] })) === 1)
       book.cancelled.add(one.id)
   }
-  const acts: (() => Promise<unknown>)[] = [
-    order,
-    order,
-    order,
+  const acts: Readonly<Record<(typeof ACTS)[number], () => Promise<unknown>>> = {
     order,
     keyed,
     cancel,
-    () => jobs.enqueue(stepped, {}),
-    () => jobs.enqueue(limited, { tenant: `t${random.integer(2)}` }),
-    () => jobs.enqueue(child, {}, { debounce: { key: `d${random.integer(2)}`, wait: '5 s' } }),
-    () =>
+    step: () => jobs.enqueue(stepped, {}),
+    limit: () => jobs.enqueue(limited, { tenant: `t${random.integer(2)}` }),
+    debounce: () =>
+      jobs.enqueue(child, {}, { debounce: { key: `d${random.integer(2)}`, wait: '5 s', maxWait: '20 s' } }),
+    batch: () =>
       jobs.batch(
         Array.from({ length: random.integer(5) }, () => member(child, {})),
         { after: member(total, {}) },
       ),
-    () => jobs.enqueueMany(child, [{}, {}, {}]),
-  ]
+    many: () => jobs.enqueueMany(child, [{}, {}, {}]),
+  }
   return {
     jobs,
-    book,
-    request: async () => {
-      await random.pick(acts)()
+    request: async (act) => {
+      // Orders are what most people do.
+      await acts[act ?? (random.chance(0.3) ? 'order' : random.pick(ACTS))]()
     },
   }
 }

@@ -11,6 +11,9 @@ export interface Process {
   readonly onDeath: (() => void)[]
 }
 
+/** What goes wrong with one thing that a worker asks of the outside. */
+export type Fate = 'well' | 'dies before' | 'refused' | 'dies after' | 'answer lost'
+
 /** Something that waits for its turn. */
 interface Waiting {
   readonly process: Process | undefined
@@ -50,6 +53,16 @@ export class World {
   #timerIds = 0
   /** Whether things go wrong. */
   chaos = true
+  /** Until when each of the outside's parts is down. */
+  readonly downUntil: Record<'postgres' | 'queue' | 'provider', number> = {
+    postgres: 0,
+    queue: 0,
+    provider: 0,
+  }
+  /** Decides what goes wrong instead of chance: told the how-manieth thing of the outside it is. */
+  script: ((nth: number) => Fate) | undefined
+  /** How many things have been asked of the outside. */
+  asked = 0
   trace: ((line: string) => void) | undefined
 
   constructor(random: Random, start: number) {
@@ -93,6 +106,32 @@ export class World {
           ),
       })
     })
+  }
+
+  /** As {@link World.turn}, for what may fail: the thing itself, its answer, or the worker around it. */
+  outside<T>(part: keyof World['downUntil'], label: string, run: () => Promise<T>): Promise<T> {
+    const process = this.process
+    return this.turn(label, async () => {
+      const fate = this.#fate(process, part)
+      if (fate === 'dies before') this.kill(process)
+      if (fate === 'dies before' || fate === 'refused') throw new Error(`${part} refused the connection`)
+      const value = await run()
+      if (fate === 'dies after') this.kill(process)
+      if (fate === 'answer lost') throw new Error('the answer was lost')
+      return value
+    })
+  }
+
+  #fate(process: Process | undefined, part: keyof World['downUntil']): Fate {
+    this.asked++
+    if (this.script !== undefined) return this.script(this.asked)
+    if (!this.chaos || process === undefined) return 'well'
+    const fate = this.random()
+    if (this.now < this.downUntil[part]) return 'refused'
+    if (fate < 0.006) return 'dies before'
+    if (fate < 0.012) return 'refused'
+    if (fate < 0.018) return 'dies after'
+    return fate < 0.024 ? 'answer lost' : 'well'
   }
 
   note(line: string): void {

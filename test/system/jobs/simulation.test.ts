@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { crashEverywhere } from '../../soak/jobs/crashes.ts'
 import { SimPostgres } from '../../soak/jobs/postgres.ts'
 import { simulate } from '../../soak/jobs/simulate.ts'
 import { scratchDatabase } from '../support/postgres.ts'
@@ -12,13 +13,20 @@ beforeAll(async () => {
 afterAll(() => postgres.close())
 
 it.each([11, 12])('keeps every promise whatever goes wrong: seed %i', async (seed) => {
-  const { wrong, jobs } = await simulate(postgres, seed, 12)
+  const { wrong, jobs } = await simulate(postgres, seed, { requests: 25 })
   expect(wrong).toEqual([])
   expect(jobs).toBeGreaterThan(5)
 })
 
+it.each(['order', 'batch'] as const)('keeps them when an "%s" fails at any await', async (act) => {
+  const { wrong, played } = await crashEverywhere(postgres, act, 7)
+  expect(wrong).toEqual([])
+  expect(played).toBeGreaterThan(8)
+})
+
 it('tells the same history again from the same seed', async () => {
-  const [one, two] = [await simulate(postgres, 7, 4), await simulate(postgres, 7, 4)]
+  const plot = { requests: 8 }
+  const [one, two] = [await simulate(postgres, 7, plot), await simulate(postgres, 7, plot)]
   expect(two).toEqual(one)
-  expect((await simulate(postgres, 8, 4)).history).not.toBe(one.history)
+  expect((await simulate(postgres, 8, plot)).history).not.toBe(one.history)
 })
