@@ -1,14 +1,15 @@
 import { guard } from 'breakwater'
 import { countRequests } from 'breakwater/alerts'
 import { type AuthEnv, authRoutes, requireUser } from 'breakwater/auth'
+import { apiKeyRoutes, requireScope, type ScopedEnv } from 'breakwater/auth/api-keys'
 import { captureMiddleware, captureTunnel, traceRoutes } from 'breakwater/capture'
 import { breakerStates, problems, type RequestContextEnv, requestContext } from 'breakwater/core'
 import { queryMonitor } from 'breakwater/db-health'
 import { health, postgresCheck, queueCheck, r2Check, redisCheck } from 'breakwater/health'
 import { log } from 'breakwater/log'
-import { deferLimit, type RateLimitEnv, rateLimit } from 'breakwater/rate-limit'
+import { deferLimit, limit, type RateLimitEnv, rateLimit } from 'breakwater/rate-limit'
 import { bodyLimit, secure } from 'breakwater/secure'
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import type { Bindings } from './env.ts'
 import { operations } from './operations.ts'
 import type { Services } from './services.ts'
@@ -18,7 +19,7 @@ export type AppEnv = { Bindings: Bindings } & RequestContextEnv & RateLimitEnv &
 
 /** The routes of this app, over its services. */
 export function createApp(services: Services) {
-  const { env, reporter, db, redis, limiter, auth, uploads } = services
+  const { env, reporter, db, redis, limiter, auth, apiKeys, uploads } = services
   const development = env.ENVIRONMENT === 'development'
   const deferred = deferLimit()
 
@@ -54,7 +55,15 @@ export function createApp(services: Services) {
     // The guard has counted it already.
     .post('/_capture', captureTunnel({ capture: services.capture }))
     .route('/auth', authRoutes(auth))
+    .route('/api-keys', apiKeyRoutes(apiKeys))
     .get('/me', requireUser(), (c) => c.json(c.var.user))
+    // For programs as well: a key counts by itself, wherever its requests come from.
+    .get(
+      '/api/me',
+      requireScope(apiKeys, 'profile:read'),
+      limit('expensive', { key: (c: Context<ScopedEnv>) => c.get('apiKey')?.id ?? c.get('user').id }),
+      (c) => c.json(c.var.user),
+    )
     // Kinds of uploads have limits of their own.
     .use(
       '/uploads/*',

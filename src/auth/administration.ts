@@ -159,8 +159,8 @@ export interface PruneOptions {
 const DAY = 86_400_000
 
 /**
- * Deletes sessions that have ended by themselves, dead tokens, answered challenges that have expired, accounts nobody confirmed, and old audit
- * records. For a cron. Gives the number of rows; locks nothing anybody else is holding.
+ * Deletes sessions that have ended by themselves, dead tokens, answered challenges that have expired, accounts nobody
+ * confirmed, API keys long ended, and old audit records. For a cron. Gives the number of rows; locks nothing anybody else is holding.
  */
 export async function prune(config: AuthConfig, options: PruneOptions = {}): Promise<number> {
   const { limit = 1000, eventDays = 400, unverifiedDays = 7, endedKeyDays = 90 } = options
@@ -199,10 +199,14 @@ export async function prune(config: AuthConfig, options: PruneOptions = {}): Pro
           select id from breakwater.api_keys
           where least(revoked_at, expires_at) < now() - ${interval(endedKeyDays * DAY)} ${most})
         returning 1
+      ), g as (
+        delete from breakwater.spent_challenges where id in (
+          select id from breakwater.spent_challenges where expires_at < now() ${most})
+        returning 1
       )
       select (select count(*) from a)::int + (select count(*) from b)::int + (select count(*) from c)::int
         + (select count(*) from d)::int + (select count(*) from e)::int
-        + (select count(*) from f)::int as deleted`,
+        + (select count(*) from f)::int + (select count(*) from g)::int as deleted`,
   )
   return Number(row?.['deleted'] ?? 0)
 }
