@@ -10,4 +10,5 @@ export const commands: Readonly<Record<string, () => Promise<CommandModule>>> = 
   jobs: () => import('./jobs.ts'),
   uploads: () => import('./uploads.ts'),
   limits: () => import('./limits.ts'),
+  alerts: () => import('./alerts.ts'),
 }

@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import { fromHere } from '../page.ts'
 import type { StandInApp } from '../server.ts'
 import { Shelf } from '../shelf.ts'
+import { sentryApi } from './api/index.ts'
 import { ingest } from './ingest.ts'
 import { detailPage, listPage } from './pages.ts'
 import { QUERY_KEYS, type RecordQuery, select } from './query.ts'
@@ -15,6 +16,8 @@ export interface SentryAppOptions {
   readonly max?: number
   /** Public keys that are taken. Default: any. */
   readonly keys?: readonly string[]
+  /** Auth tokens that the API knows. Default: any. */
+  readonly tokens?: readonly string[]
 }
 
 /**
@@ -25,9 +28,10 @@ export interface SentryAppOptions {
  *   `{ events, total }`, newest first; `limit` 100 unless told.
  * - `GET /api/events/<id>`: one record, by its own id or by Sentry's event id.
  * - `DELETE /api/events`: forgets everything.
- * - `GET /`: the same for people.
+ * - `/api/0/…`: Sentry's public API, as far as `breakwater alerts` uses it.
+ * - `GET /`: what was captured, for people.
  */
-export function createSentryApp({ file, max = 1000, keys }: SentryAppOptions = {}): StandInApp {
+export function createSentryApp({ file, max = 1000, keys, tokens }: SentryAppOptions = {}): StandInApp {
   const shelf = new Shelf<CapturedRecord>({ max, ...(file !== undefined && { file }) })
   const find = (id: string): CapturedRecord | undefined =>
     shelf.find((record) => record.id === id || record.eventId === id)
@@ -47,6 +51,7 @@ export function createSentryApp({ file, max = 1000, keys }: SentryAppOptions = {
     if (!fromHere(c.req.raw)) return c.json({ error: 'Not from another site.' }, 403)
     return c.json({ deleted: shelf.remove(() => true) })
   })
+  app.route('/api/0', sentryApi(tokens))
   app.route('/', ingest(shelf, keys))
 
   app.get('/', (c) => listPage(shelf.list(), select(shelf, queryOf(c.req.query())), c.req.query()))
