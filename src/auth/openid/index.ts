@@ -1,0 +1,5 @@
+/**
+ * Signing in by accounts elsewhere: OpenID Connect.
+ * @module
+ */
+export { identities } from './schema.ts'
