@@ -5,36 +5,54 @@ import { median } from '../support/statistics.ts'
 /** A statement of a query of the SDK, measured over several rounds with other rows each. */
 export interface Measured {
   readonly name: string
-  /** Which of the query's statements. */
-  readonly step: number
-  readonly p50: number
+  readonly statement: string
+  /** Milliseconds, of each size. */
+  readonly p50: readonly number[]
+  /** At the largest size. */
   readonly plan: string
-  readonly sequentialScans: number
+  /** Faults of its plan there, in words. */
+  readonly faults: readonly string[]
 }
 
-/** The median time of every statement of every query; the server's own figure, so that no client is in it. */
-export async function measure(client: pg.ClientBase, rounds: number): Promise<Measured[]> {
-  const seen = new Map<string, { times: number[]; last: Examined; step: number }>()
+interface Seen {
+  readonly name: string
+  readonly statement: string
+  readonly times: number[][]
+  last: Examined | undefined
+  readonly faults: Set<string>
+}
+
+/**
+ * The median time of every statement of every query, at each size; the server's own figure, so that no client is in it.
+ * Each is run three times, of which the shortest counts: with the rows in memory, as those are that are in use. The
+ * sizes take turns, so that whatever else the machine does is in all of them alike.
+ */
+export async function measure(clients: readonly pg.Client[], rounds: number): Promise<Measured[]> {
+  const seen = new Map<string, Seen>()
   for (let round = 0; round < rounds; round++) {
-    const steps = new Map<string, number>()
-    for (const one of await examineQueries({ client, queries: ownQueries })) {
-      const step = (steps.get(one.name) ?? 0) + 1
-      steps.set(one.name, step)
-      const key = `${one.name} ${step}`
-      const entry = seen.get(key) ?? { times: [], last: one, step }
-      seen.set(key, entry)
-      // The first round finds cold caches.
-      if (round > 0) entry.times.push(one.milliseconds ?? 0)
-      entry.last = one
+    for (const [at, client] of clients.entries()) {
+      for (const one of await examineQueries({ client, queries: ownQueries, seed: round, runs: 3 })) {
+        const key = `${one.name}\n${one.statement}`
+        const { name, statement } = one
+        const entry: Seen =
+          seen.get(key) ??
+          ({ name, statement, times: clients.map(() => []), last: undefined, faults: new Set() } as Seen)
+        seen.set(key, entry)
+        entry.times[at]?.push(one.milliseconds ?? 0)
+        if (at < clients.length - 1) continue
+        entry.last = one
+        for (const { message } of one.faults) entry.faults.add(message)
+      }
     }
   }
+  // What only some of the people found do, such as signing in after all, may be missing at a size.
   return [...seen.values()]
-    .filter(({ times }) => times.length > 0)
-    .map(({ times, last, step }) => ({
-      name: last.name,
-      step,
-      p50: median(times),
-      plan: last.plan,
-      sequentialScans: last.faults.filter(({ kind }) => kind === 'sequential-scan').length,
+    .filter(({ times }) => times.every((list) => list.length > 0))
+    .map(({ name, statement, times, last, faults }) => ({
+      name,
+      statement,
+      p50: times.map((list) => median(list)),
+      plan: last?.plan ?? '',
+      faults: [...faults],
     }))
 }

@@ -34,3 +34,8 @@ export type JobsTransaction = Pick<
 export function rowsOf<T>(result: unknown): T[] {
   return (Array.isArray(result) ? result : (result as { readonly rows: T[] }).rows) as T[]
 }
+
+/** Identifiers as one parameter, an array's text: as parameters of their own they cost more than the statement. */
+export function arrayOf(ids: readonly string[]): string {
+  return `{${ids.join(',')}}`
+}

@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { type JobsDatabase, type JobsTransaction, rowsOf } from './database.ts'
+import { arrayOf, type JobsDatabase, type JobsTransaction, rowsOf } from './database.ts'
 import type { Claim, Failure } from './lease.ts'
 import { jobs } from './schema.ts'
 
@@ -33,7 +33,7 @@ export const list = (values: readonly unknown[]): SQL =>
 export function endingCtes(which: SQL, set: SQL, limit?: number): SQL {
   return sql`
     picked as (select id, batch_id, batch_open, lease_token from ${jobs} as jobs where ${which}
-      order by id ${limit === undefined ? sql`for update` : sql`limit ${limit} for update skip locked`}),
+      ${limit === undefined ? sql`order by id for update` : sql`order by lease_until limit ${limit} for update skip locked`}),
     ended as (update ${jobs} as j set ${set}, lease_token = null, lease_until = null, finished_at = now(), batch_open = false
       from picked where j.id = picked.id and j.lease_token is not distinct from picked.lease_token
       returning j.id, j.type, j.traceparent, case when picked.batch_open then picked.batch_id end as batch),
@@ -48,21 +48,22 @@ export function endingCtes(which: SQL, set: SQL, limit?: number): SQL {
 }
 
 async function end(db: JobsDatabase | JobsTransaction, which: SQL, set: SQL): Promise<Ending> {
-  const rows = rowsOf<Ended & { what: string }>(
+  const [row] = rowsOf<{ ended: string | null; ready: string | null }>(
     await db.execute(sql`with ${endingCtes(which, set)}
-      select 'ended' as what, id::text as id, type, traceparent from ended
-      union all select 'ready', id::text, type, traceparent from ready`),
+      select (select json_agg(e) from (select id, type, traceparent from ended) e)::text as ended,
+        (select json_agg(r) from ready r)::text as ready`),
   )
   return {
-    ended: rows.filter(({ what }) => what === 'ended'),
-    ready: rows.filter(({ what }) => what === 'ready'),
+    ended: JSON.parse(row?.ended ?? '[]') as Ended[],
+    ready: JSON.parse(row?.ready ?? '[]') as Ended[],
   }
 }
 
-const mine = (claims: readonly Pick<Claim, 'id' | 'token'>[]): SQL =>
-  claims.length === 1
-    ? sql`id = ${claims[0]?.id} and lease_token = ${claims[0]?.token}`
-    : sql`id in ${list(claims.map(({ id }) => id))} and lease_token in ${list([...new Set(claims.map(({ token }) => token))])}`
+/** Jobs by their ids and their leases. */
+function mine(claims: readonly Pick<Claim, 'id' | 'token'>[]): SQL {
+  const tokens = [...new Set(claims.map(({ token }) => token))]
+  return sql`id = any(${arrayOf(claims.map(({ id }) => id))}::uuid[]) and lease_token = any(${arrayOf(tokens)}::uuid[])`
+}
 
 /**
  * Marks jobs done whose leases are still ours. In the handler's transaction, this is what makes the effect happen
@@ -91,9 +92,12 @@ export function buryCrashed(db: JobsDatabase, ids: readonly string[]): Promise<E
   return end(db, sql`${CRASHED} and id in ${list(ids)}`, AS_CRASHED)
 }
 
-/** Cancels jobs, running ones too: what they did in their transaction will be rolled back by the fence. */
+/**
+ * Cancels jobs, running ones too: what they did in their transaction will be rolled back by the fence. By type, it finds
+ * them through the small indexes of either state, which a list of states would not use.
+ */
 export function cancelJobs(db: JobsDatabase, which: SQL): Promise<Ending> {
-  return end(db, sql`state in ('pending', 'running') and ${which}`, sql`state = 'cancelled'`)
+  return end(db, sql`(state = 'pending' or state = 'running') and ${which}`, sql`state = 'cancelled'`)
 }
 
 /** Gives up dead jobs for good. */

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { type Cron, nextTick, offsetAt, parseCron } from './cron.ts'
 import { type JobsDatabase, rowsOf } from './database.ts'
+import { list } from './ending.ts'
 import { type NewJob, ROW_COLUMNS, rowSql } from './insert.ts'
 import type { JobRef } from './job.ts'
 import { jobSchedules, jobs } from './schema.ts'
@@ -93,7 +94,7 @@ export async function readSchedules(
     rowsOf(
       await db.execute(sql`select s.name, (extract(epoch from s.last_tick) * 1000)::bigint::text as last,
           (extract(epoch from now()) * 1000)::bigint::text as now
-        from (select 1) as one left join ${jobSchedules} as s on true`),
+        from (select 1) as one left join ${jobSchedules} as s on s.name in ${list(names)}`),
     )
   let rows = await read()
   const missing = names.filter((name) => !rows.some((row) => row.name === name))

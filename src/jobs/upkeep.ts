@@ -19,7 +19,8 @@ export interface Swept {
 
 /**
  * One statement: puts back jobs whose lease ran out, gives up those with no attempt left, deletes what has been over
- * for longer than it is kept. Bounded, and skips what another sweep has in hand.
+ * for longer than it is kept. Bounded, and skips what another sweep has in hand. Rows are found through arrays: of a
+ * list the planner may think that to read the whole table is cheaper.
  */
 export async function sweepJobs(db: JobsDatabase, keepMs: { done: number; dead: number }): Promise<Swept> {
   const before = (ms: number) => sql`now() - ${ms}::double precision * interval '1 millisecond'`
@@ -27,16 +28,18 @@ export async function sweepJobs(db: JobsDatabase, keepMs: { done: number; dead: 
     await db.execute(sql`with ${endingCtes(CRASHED, AS_CRASHED, BITE)},
       requeued as (update ${jobs} set state = 'pending', lease_token = null, lease_until = null, failure = 'crashed',
           run_at = now(), send_after = now(), sends = 0
-        where id in (select id from ${jobs} where state = 'running' and lease_until < now()
-          and attempt < max_attempts order by lease_until limit ${BITE} for update skip locked)
+        where id = any(array(select id from ${jobs} where state = 'running' and lease_until < now()
+          and attempt < max_attempts order by lease_until limit ${BITE} for update skip locked))
         returning id, type),
-      pruned as (delete from ${jobs} where id in (select id from ${jobs}
-          where finished_at < ${before(Math.min(keepMs.dead, keepMs.done))}
-          and finished_at < case when state = 'dead' then ${before(keepMs.dead)} else ${before(keepMs.done)} end
-          order by finished_at limit ${BITE} for update skip locked)
+      pruned as (delete from ${jobs} where id = any(
+          array(select id from ${jobs} where state in ('done', 'cancelled', 'discarded')
+            and finished_at < ${before(keepMs.done)} order by finished_at limit ${BITE} for update skip locked)
+          || array(select id from ${jobs} where state = 'dead'
+            and finished_at < ${before(keepMs.dead)} order by finished_at limit ${BITE} for update skip locked))
         returning id, type, input_object),
-      lanes as (delete from ${jobLanes} where lane in (select lane from ${jobLanes}
-          where touched_at < now() - interval '1 day' and arrival < now() limit ${BITE} for update skip locked))
+      lanes as (delete from ${jobLanes} where lane = any(array(select lane from ${jobLanes}
+          where touched_at < now() - interval '1 day' and arrival < now()
+          order by touched_at limit ${BITE} for update skip locked)))
       select 'requeued' as what, id::text as id, type, null as traceparent, null as object from requeued
       union all select 'crashed', id::text, type, traceparent, null from ended
       union all select 'ready', id::text, type, traceparent, null from ready

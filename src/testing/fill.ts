@@ -20,6 +20,8 @@ export interface FillOptions {
    * `rows` their count.
    */
   readonly columns?: Readonly<Record<string, Overrides>>
+  /** Which tables are filled, by name; the others are counted in `rows` and left alone. Default: all. */
+  readonly only?: readonly string[]
   /** Told of each table. Default: nobody. */
   readonly log?: (line: string) => void
 }
@@ -49,22 +51,42 @@ interface Named {
   readonly definition: string
 }
 
-/** Indexes that belong to no constraint, and foreign keys: made again when the rows are there, which is far quicker. */
-async function setAside(client: SqlClient, table: string): Promise<{ indexes: Named[]; keys: Named[] }> {
+/** What is made again when the rows are there, which is far quicker: indexes, keys, and keys that refer to others. */
+async function setAside(
+  client: SqlClient,
+  table: string,
+): Promise<{ indexes: Named[]; keys: Named[]; foreign: Named[] }> {
   const indexes = await client.query(
     `select i.indexrelid::regclass::text as name, pg_get_indexdef(i.indexrelid) as definition from pg_index i
      where i.indrelid = $1::regclass and not exists (select from pg_constraint c where c.conindid = i.indexrelid)`,
     [table],
   )
-  const keys = await client.query(
-    `select quote_ident(conname) as name, pg_get_constraintdef(oid) as definition from pg_constraint
-     where conrelid = $1::regclass and contype = 'f'`,
+  const constraints = await client.query(
+    `select quote_ident(conname) as name, pg_get_constraintdef(oid) as definition, contype = 'f' as foreign
+     from pg_constraint c where conrelid = $1::regclass and (contype = 'f'
+       or contype in ('p', 'u') and not exists (select from pg_constraint f where f.confrelid = c.conrelid
+         and f.contype = 'f' and f.conindid = c.conindid))`,
     [table],
   )
-  return { indexes: indexes.rows as unknown as Named[], keys: keys.rows as unknown as Named[] }
+  const rows = constraints.rows as unknown as (Named & { foreign: boolean })[]
+  return {
+    indexes: indexes.rows as unknown as Named[],
+    keys: rows.filter((row) => !row.foreign),
+    foreign: rows.filter((row) => row.foreign),
+  }
 }
 
-function insertOf({ name, values, rows }: TablePlan): string {
+/** Where the log is kept to a minimum, Postgres writes none of rows put into a table that began in this transaction. */
+async function emptied(client: SqlClient, table: string): Promise<void> {
+  const { rows } = await client.query(`select exists (select from ${table}) as some`)
+  if (rows[0]?.['some'] !== false) return
+  await client.query('savepoint emptied')
+  await client.query(`truncate ${table}`).catch(() => client.query('rollback to savepoint emptied'))
+  await client.query('release savepoint emptied')
+}
+
+/** The one statement that makes the rows of a table. */
+export function insertOf({ name, values, rows }: TablePlan): string {
   const columns = [...values.keys()].map(quote).join(', ')
   return `insert into ${name} (${columns}) overriding system value
     select ${[...values.values()].join(',\n      ')} from generate_series(1, ${rows}) n, (select ${rows}::float8 as rows) r`
@@ -78,43 +100,48 @@ function insertOf({ name, values, rows }: TablePlan): string {
  * @throws Error naming the table when its rows break a constraint: give those columns under `columns`
  */
 export async function fill(options: FillOptions): Promise<Filled> {
-  const { client, schema, rows, columns = {}, log = () => {} } = options
+  const { client, schema, rows, columns = {}, only, log = () => {} } = options
   const began = performance.now()
   const rowsOf = (table: PgTable): number => {
     const count = typeof rows === 'number' ? rows : (rows[getTableName(table)] ?? rows['*'] ?? 1000)
     if (!Number.isInteger(count) || count < 1) throw new TypeError('rows must be whole numbers above 0')
     return count
   }
-  const tables = inOrder(tablesOf(schema))
+  const tables = inOrder(tablesOf(schema)).filter((table) => only?.includes(getTableName(table)) ?? true)
   const plans = tables.map((table) => planTable(table, rowsOf, columns[getTableName(table)]))
   const filled: Record<string, number> = {}
   await client.query('begin')
   try {
     await client.query("set local maintenance_work_mem = '256MB'; set local synchronous_commit = off")
-    const aside = new Map<string, { indexes: Named[]; keys: Named[] }>()
+    const foreign = new Map<string, Named[]>()
     for (const { name } of plans) {
-      const found = await setAside(client, name)
-      aside.set(name, found)
-      for (const key of found.keys) await client.query(`alter table ${name} drop constraint ${key.name}`)
+      foreign.set(name, (await setAside(client, name)).foreign)
+      for (const key of foreign.get(name) ?? [])
+        await client.query(`alter table ${name} drop constraint ${key.name}`)
     }
     for (const plan of plans) {
-      const { indexes = [] } = aside.get(plan.name) ?? {}
+      const { name } = plan
+      const { indexes, keys } = await setAside(client, name)
       for (const index of indexes) await client.query(`drop index ${index.name}`)
+      for (const key of keys) await client.query(`alter table ${name} drop constraint ${key.name}`)
       const at = performance.now()
       try {
+        await emptied(client, name)
         await client.query(insertOf(plan))
+        for (const key of keys)
+          await client.query(`alter table ${name} add constraint ${key.name} ${key.definition}`)
+        for (const index of indexes) await client.query(index.definition)
       } catch (error) {
         const { constraint, message } = error as { constraint?: string; message: string }
         const what = constraint === undefined ? message : `break its constraint ${constraint}`
-        throw new Error(`The rows made for ${plan.name} ${what}: say under columns how they are made.`, {
+        throw new Error(`The rows made for ${name} ${what}: say under columns how they are made.`, {
           cause: error,
         })
       }
-      for (const index of indexes) await client.query(index.definition)
       filled[getTableName(plan.table)] = plan.rows
-      log(`${plan.name}: ${plan.rows} rows in ${((performance.now() - at) / 1000).toFixed(1)} s`)
+      log(`${name}: ${plan.rows} rows in ${((performance.now() - at) / 1000).toFixed(1)} s`)
     }
-    for (const [name, { keys }] of aside) {
+    for (const [name, keys] of foreign) {
       for (const key of keys)
         await client.query(`alter table ${name} add constraint ${key.name} ${key.definition}`)
     }

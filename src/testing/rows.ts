@@ -1,5 +1,11 @@
 import { getTableName, is, type SQL } from 'drizzle-orm'
-import { getTableConfig, type PgColumn, type PgTable, PgTable as Table } from 'drizzle-orm/pg-core'
+import {
+  type AnyPgColumn,
+  getTableConfig,
+  type PgColumn,
+  type PgTable,
+  PgTable as Table,
+} from 'drizzle-orm/pg-core'
 
 /** SQL for a column of row `n` (1, 2, …), by the column's name in the database. */
 export type Overrides = Readonly<Record<string, string>>
@@ -28,20 +34,26 @@ export function tablesOf(schema: Readonly<Record<string, unknown>>): PgTable[] {
   return [...new Set(Object.values(schema).filter((value): value is PgTable => is(value, Table)))]
 }
 
-// Two rows in three belong to the last third of a year, as in anything that grows.
-const moment = (ahead = ''): string => `(now() - interval '1 year' * power(1 - n::float8 / rows, 2)${ahead})`
+// Two rows in three belong to the last third of a year, as in anything that grows. Of hours, since years take longer.
+const moment = (ahead = ''): string =>
+  `(now() - interval '8760 hours' * power(1 - n::float8 / rows, 2)${ahead})`
+
+/** 64 bits that depend on the row and on nothing else, so that filling twice gives the same. */
+const bits = (seed: string, n = 'n'): string => `hashint8extended(${n}, hashtext(${literal(seed)}))`
+
+/** A number from 0 to 1 of the same kind. */
+const chance = (seed: string): string => `((${bits(seed)} & 1048575) / 1048576.0::float8)`
 
 /** Small numbers are common, large ones rare. */
-const skewed = (n: string, most: number): string => `(1 + floor(${most} * power(${chance(n)}, 2)))::bigint`
-
-/** A number from 0 to 1 that depends on the row and on nothing else, so that filling twice gives the same. */
-const chance = (seed: string): string =>
-  `((hashint8extended(n, hashtext(${literal(seed)})) & 1048575) / 1048576.0)::float8`
+const skewed = (seed: string, most: number): string =>
+  `(1 + floor(${most} * power(${chance(seed)}, 2)))::bigint`
 
 /** A UUID of version 7 for row `n`: later rows sort later, as those that an application makes. */
-const uuidFor = (seed: string, n = 'n'): string =>
-  `(lpad(to_hex(1700000000000 + ${n}::bigint * 20000), 12, '0') || '7' || substr(md5(${literal(seed)} || ${n}), 1, 3)
-    || '8' || substr(md5(${literal(seed)} || ${n}), 4, 15))::uuid`
+const uuidFor = (seed: string, n = 'n'): string => {
+  const random = bits(seed, `(${n})::bigint`)
+  return `('0' || to_hex(1700000000000 + (${n})::bigint * 20000) || to_hex(28672 | (${random} & 4095))
+    || to_hex(${random} >> 2 & 4611686018427387903 | x'8000000000000000'::bigint))::uuid`
+}
 
 interface Column {
   readonly name: string
@@ -63,6 +75,15 @@ function describe(column: PgColumn, unique: boolean): Column {
   }
 }
 
+/**
+ * The SQL of a key's value in a row of its table, for columns that refer to it without a foreign key.
+ * @param column such as `users.id`
+ * @param n SQL of the row's number there. Default `n`: the same as in the table that is being filled.
+ */
+export function keyOf(column: AnyPgColumn, n?: string): string {
+  return keyValue(getTableName(column.table), describe(column, true), n)
+}
+
 /** The value of a key's column in row `n` of its table: foreign keys compute it again. */
 function keyValue(table: string, { type, name }: Column, n = 'n'): string {
   if (type === 'uuid') return uuidFor(`${table}.${name}`, n)
@@ -74,7 +95,7 @@ function keyValue(table: string, { type, name }: Column, n = 'n'): string {
 function text(seed: string, type: string, n: string): string {
   const length = Number(/\((\d+)\)/.exec(type)?.[1] ?? 60)
   if (/mail/.test(seed)) return `('user' || ${n} || '@example.com')`
-  return `left(md5(${literal(seed)} || ${n}) || '-' || ${n}, ${length})`
+  return `left(to_hex(${bits(seed, `(${n})::bigint`)}) || to_hex(${bits(`${seed}.`, `(${n})::bigint`)}) || '-' || ${n}, ${length})`
 }
 
 function free(table: string, column: Column): string {
@@ -89,14 +110,14 @@ function free(table: string, column: Column): string {
   } else if (type === 'uuid') value = uuidFor(seed)
   else if (/timestamp/.test(type)) {
     const ahead = /expire|until|after|due/.test(name)
-    value = ahead ? moment(` + interval '60 days' * ${chance(seed)}`) : moment()
+    value = ahead ? moment(` + interval '1440 hours' * ${chance(seed)}`) : moment()
   } else if (type === 'date') value = `${moment()}::date`
   else if (/^(big|small)?(int|serial)/.test(type))
     value = `${skewed(seed, 1000)}::${type.replace(/serial/, 'int')}`
   else if (/numeric|real|double/.test(type)) value = `(power(${chance(seed)}, 3) * 1000)::${type}`
   else if (type === 'boolean') value = `(${chance(seed)} < 0.1)`
   else if (/^jsonb?$/.test(type)) value = `jsonb_build_object('n', n, 'kind', n % 7)::${type}`
-  else if (type === 'bytea') value = `decode(md5(${literal(seed)} || n), 'hex')`
+  else if (type === 'bytea') value = `int8send(${bits(seed)}) || int8send(${bits(`${seed}.`)})`
   else if (/name|city|country|kind|type|state|status|device/.test(name)) {
     value = `left(${literal(name)} || '-' || ${skewed(seed, 20)}, ${Number(/\((\d+)\)/.exec(type)?.[1] ?? 60)})`
   } else if (/text|char/.test(type)) value = text(seed, type, 'n')

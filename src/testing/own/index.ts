@@ -1,3 +1,5 @@
+import * as openid from '../../auth/openid/schema.ts'
+import * as passkeys from '../../auth/passkeys/schema.ts'
 import * as auth from '../../auth/schema.ts'
 import type { AnyDatabase, CriticalQuery } from '../../db/index.ts'
 import { createQueryHistory } from '../../db-health/history.ts'
@@ -11,7 +13,14 @@ import { uploadQueries } from './uploads.ts'
 export { ownColumns } from './columns.ts'
 
 /** Every table of the SDK. */
-export const ownSchema: Readonly<Record<string, unknown>> = { ...auth, ...jobs, ...uploads, ...health }
+export const ownSchema: Readonly<Record<string, unknown>> = {
+  ...auth,
+  ...passkeys,
+  ...openid,
+  ...jobs,
+  ...uploads,
+  ...health,
+}
 
 /** Every query of the SDK, to be examined like an application's own. */
 export const ownQueries: readonly CriticalQuery[] = Object.entries({
