@@ -168,40 +168,43 @@ export async function prune(config: AuthConfig, options: PruneOptions = {}): Pro
   const row = await one(
     config.db,
     sql`with a as (
-        delete from breakwater.sessions where id in (
-          select id from breakwater.sessions where expires_at < now() ${most})
+        delete from breakwater.sessions where id = any(array(
+          select id from breakwater.sessions where expires_at < now() order by expires_at ${most}))
         returning 1
       ), b as (
-        delete from breakwater.sessions where id in (
+        delete from breakwater.sessions where id = any(array(
           select id from breakwater.sessions
-          where last_used_at < now() - ${interval(config.times.idle)} and expires_at >= now() ${most})
+          where last_used_at < now() - ${interval(config.times.idle)} and expires_at >= now()
+          order by last_used_at ${most}))
         returning 1
       ), c as (
-        delete from breakwater.verification_tokens where id in (
+        delete from breakwater.verification_tokens where id = any(array(
           select t.id from breakwater.verification_tokens t join breakwater.users u on u.id = t.user_id
           where t.expires_at < now()
             and (u.email_verified_at is not null or u.created_at >= now() - ${interval(unverifiedDays * DAY)})
-          limit ${limit}::int for update of t skip locked)
+          order by t.expires_at limit ${limit}::int for update of t skip locked))
         returning 1
       ), d as (
-        delete from breakwater.users where id in (
+        delete from breakwater.users where id = any(array(
           select u.id from breakwater.users u
           where u.email_verified_at is null and u.created_at < now() - ${interval(unverifiedDays * DAY)}
             and not exists (select from breakwater.verification_tokens t where t.user_id = u.id and t.expires_at >= now())
-          limit ${limit}::int for update of u skip locked)
+          order by u.created_at limit ${limit}::int for update of u skip locked))
         returning 1
       ), e as (
-        delete from breakwater.auth_events where id in (
-          select id from breakwater.auth_events where created_at < now() - ${interval(eventDays * DAY)} ${most})
+        delete from breakwater.auth_events where id = any(array(
+          select id from breakwater.auth_events where created_at < now() - ${interval(eventDays * DAY)}
+          order by created_at ${most}))
         returning 1
       ), f as (
-        delete from breakwater.api_keys where id in (
+        delete from breakwater.api_keys where id = any(array(
           select id from breakwater.api_keys
-          where least(revoked_at, expires_at) < now() - ${interval(endedKeyDays * DAY)} ${most})
+          where least(revoked_at, expires_at) < now() - ${interval(endedKeyDays * DAY)}
+          order by least(revoked_at, expires_at) ${most}))
         returning 1
       ), g as (
-        delete from breakwater.spent_challenges where id in (
-          select id from breakwater.spent_challenges where expires_at < now() ${most})
+        delete from breakwater.spent_challenges where id = any(array(
+          select id from breakwater.spent_challenges where expires_at < now() order by expires_at ${most}))
         returning 1
       )
       select (select count(*) from a)::int + (select count(*) from b)::int + (select count(*) from c)::int
