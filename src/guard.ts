@@ -1,5 +1,5 @@
 import type { Context, MiddlewareHandler } from 'hono'
-import { type Auth, type AuthEnv, session } from './auth/index.ts'
+import { type Auth, type AuthEnv, isDeferred, session } from './auth/index.ts'
 import type { RateLimit, RateLimitEnv } from './rate-limit/index.ts'
 
 /** What {@link guard} is made of. */
@@ -15,6 +15,8 @@ export interface GuardOptions {
  * session was ended are asked in one tick, so that they travel in one Redis pipeline, and where the database must
  * be asked it is asked at the same time. A request that the limits refuse is refused, whoever sent it.
  *
+ * Where the route says `deferSession()` only the limits are asked.
+ *
  * Puts on the context what {@link session} and `rateLimit` put there. Mount it after `requestContext()`, instead of
  * both.
  */
@@ -23,6 +25,7 @@ export function guard(options: GuardOptions): MiddlewareHandler<AuthEnv & RateLi
   const identify = session(auth)
   return limits.within(async function guard(c, next) {
     limits.start(c)
+    if (isDeferred(c as unknown as Context)) return limits(c as unknown as Context<RateLimitEnv>, next)
     // Started, not awaited: a failure is the session middleware's to meet, if the limits let it get there.
     auth.identify(c).catch(() => {})
     // Hono's Context is invariant in its environment; each of the two touches only variables of its own.

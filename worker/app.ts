@@ -1,6 +1,6 @@
 import { guard } from 'breakwater'
 import { countRequests } from 'breakwater/alerts'
-import { type AuthEnv, authRoutes, requireUser } from 'breakwater/auth'
+import { type AuthEnv, authRoutes, deferSession, requireUser } from 'breakwater/auth'
 import { apiKeyRoutes, requireScope, type ScopedEnv } from 'breakwater/auth/api-keys'
 import { captureMiddleware, captureTunnel, traceRoutes } from 'breakwater/capture'
 import { breakerStates, problems, type RequestContextEnv, requestContext } from 'breakwater/core'
@@ -45,13 +45,17 @@ export function createApp(services: Services) {
         breakers: breakerStates,
       }),
     )
+    .use('/auth/*', deferSession())
     .use(guard({ limits: rateLimit({ limiter }), auth }))
-    // These ask the limiter themselves, by account too: both questions travel together.
+    // These ask the limiter themselves, by account too, or mark whose sessions end: both travel together.
     .use('/auth/sign-up', deferred)
     .use('/auth/sign-in/*', deferred)
     .use('/auth/verify-mail', deferred)
     .use('/auth/password/*', deferred)
     .use('/auth/mail/*', deferred)
+    .use('/auth/sign-out', deferred)
+    .use('/auth/sign-out-everywhere', deferred)
+    .on('DELETE', '/auth/sessions/:id', deferred)
     // The guard has counted it already.
     .post('/_capture', captureTunnel({ capture: services.capture }))
     .route('/auth', authRoutes(auth))

@@ -22,6 +22,8 @@ export interface AccountChange {
   readonly event: AuthEvent
   /** How the person has proved who they are. Default: as the session has it. */
   readonly methods?: readonly string[]
+  /** Whether the person has been marked a moment ago (`announceEnd`). */
+  readonly announced?: boolean
 }
 
 /**
@@ -37,7 +39,7 @@ export async function changeAccount(
 ): Promise<SignedIn | undefined> {
   const credential = await newCredential(config.secrets, session.transport)
   const { proof, parts = [], methods = session.methods } = change
-  const row = await revoking(config, user.id, visitor, () =>
+  const write = () =>
     one(
       config.db,
       // The account's row first, as in every statement that ends several sessions.
@@ -70,8 +72,8 @@ export async function changeAccount(
           from u returning *
         ), event as (${recording(change.event, visitor, sql`user_id, id from s`)})
         select ${SESSION_COLUMNS} from s`,
-    ),
-  )
+    )
+  const row = await (change.announced ? write() : revoking(config, user.id, visitor, write))
   if (row === undefined) return undefined
   after(config, visitor, change.event, user.id, credential.id)
   return { user, session: sessionOf(row), token: credential.text }

@@ -12,11 +12,12 @@ import {
 } from './administration.ts'
 import { type AuthConfig, resolveConfig } from './config.ts'
 import { presented } from './cookies.ts'
-import { type Identification, identify } from './identity.ts'
+import { claimed, type Identification, identify } from './identity.ts'
 import { deliverMail } from './mailing.ts'
 import type { AuthOptions } from './options.ts'
 import { revoking } from './revoking.ts'
-import { deleteSession, deleteSessions, type Identity, listSessions, type Session } from './session-store.ts'
+import { deleteSession, deleteSessions } from './session-end.ts'
+import { type Identity, listSessions, type Session } from './session-store.ts'
 import { isUuid } from './token.ts'
 import { runLater } from './visitor.ts'
 
@@ -64,6 +65,11 @@ export type AuthSource = Auth | ((c: Context) => Auth)
 export interface AuthInternals {
   readonly config: AuthConfig
   identify(c: Context): Promise<Identification | undefined>
+  /**
+   * Who is asking, when nobody needs to be asked for it now, else {@link identify}. The session may have been ended a
+   * moment ago: for statements that make sure of that themselves.
+   */
+  claim(c: Context): Promise<Identification | undefined>
 }
 
 const internals = new WeakMap<Auth, AuthInternals>()
@@ -115,9 +121,9 @@ export function createAuth(options: AuthOptions): Auth {
     endSession: async (userId, id) =>
       isUuid(userId) &&
       isUuid(id) &&
-      revoking(config, userId, undefined, () => deleteSession(config.db, userId, id)),
+      revoking(config, userId, undefined, () => deleteSession(config, userId, id)),
     endSessions: async (userId) =>
-      isUuid(userId) ? revoking(config, userId, undefined, () => deleteSessions(config.db, userId)) : 0,
+      isUuid(userId) ? revoking(config, userId, undefined, () => deleteSessions(config, userId)) : 0,
     disableUser: async (userId) => isUuid(userId) && disableUser(config, userId),
     enableUser: async (userId) => isUuid(userId) && enableUser(config, userId),
     setRoles: async (userId, roles) => isUuid(userId) && setRoles(config, userId, roles),
@@ -131,6 +137,7 @@ export function createAuth(options: AuthOptions): Auth {
     deliver: (input, { signal } = {}) => deliverMail(config, input, signal),
     prune: (pruneOptions) => prune(config, pruneOptions),
   }
-  internals.set(auth, { config, identify: once })
+  const claim = async (c: Context) => asked.get(c) ?? (await claimed(config, presented(c, config))) ?? once(c)
+  internals.set(auth, { config, identify: once, claim })
   return auth
 }

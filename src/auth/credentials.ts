@@ -1,6 +1,7 @@
 import { isBreakwaterError, type LimitRequest } from '../core/index.ts'
 import type { AuthConfig } from './config.ts'
 import { openDevice } from './device-cookie.ts'
+import { announceEnd } from './session-end.ts'
 import type { Visitor } from './visitor.ts'
 
 /** What a try at a password counts in. */
@@ -34,6 +35,7 @@ export async function credentialRequests(
 /**
  * Counts `work` as a try at a password. Only a wrong password stays counted: success costs nothing, and neither
  * does a failure of ours, or an overload would lock out whoever patiently tries again.
+ * @param ending whose sessions will end if `work` succeeds: the mark that says so then costs no round trip of its own.
  * @throws BreakwaterError `quota-exceeded`, and whatever `work` throws
  */
 export async function asATry<T>(
@@ -41,8 +43,9 @@ export async function asATry<T>(
   requests: readonly LimitRequest[],
   visitor: Visitor,
   work: () => Promise<T>,
+  ending?: string,
 ): Promise<T> {
-  await config.throttle.spend(requests)
+  await announceEnd(config, ending, visitor, requests)
   let wrong = false
   try {
     return await work()
@@ -50,6 +53,6 @@ export async function asATry<T>(
     wrong = isBreakwaterError(error) && error.code === 'invalid-credentials'
     throw error
   } finally {
-    if (!wrong) visitor.waitUntil(config.throttle.refund(requests))
+    if (!wrong) visitor.later(() => config.throttle.refund(requests))
   }
 }

@@ -61,6 +61,26 @@ async function fromCache(
   return genuine && !marked ? { user: claim.user, session: claim.session } : undefined
 }
 
+/**
+ * Who is asking by what is signed alone, where nobody needs to be asked for it; else undefined. Whether the session was
+ * ended a moment ago is not known: for statements that make sure of that themselves.
+ */
+export async function claimed(config: AuthConfig, presented: Presented): Promise<Identity | undefined> {
+  const { bearer, session = '', cache = '' } = presented
+  const { secrets, tokens } = config
+  if (bearer !== undefined) {
+    const claim = tokens && readAccessToken(bearer)
+    if (tokens === undefined || claim === undefined || !isCurrent(claim, tokens.access)) return undefined
+    if (!(await verifyAccessToken(secrets, config.app.origin, bearer))) return undefined
+    return { user: claim.user, session: claim.session }
+  }
+  const claim = config.cache && readIdentity(cache)
+  if (config.cache === undefined || claim === undefined) return undefined
+  if (!isCurrent(claim, config.cache.maxAge) || claim.session.id !== parseToken(session)?.id) return undefined
+  if (!(await verifySeal(secrets, session, cache))) return undefined
+  return { user: claim.user, session: claim.session }
+}
+
 async function asking<T>(question: Promise<T>): Promise<T> {
   try {
     return await question

@@ -73,7 +73,7 @@ export async function withMail(
 
 /** Tells somebody something, past the reply: the budget of what it tells about has no round trip left. */
 export function notify(config: AuthConfig, visitor: Visitor, mail: AuthMail): void {
-  visitor.waitUntil(
+  visitor.later(() =>
     config.enqueue === undefined ? deliverMail(config, mail) : config.enqueue(AUTH_MAIL_JOB, mail),
   )
 }

@@ -10,7 +10,7 @@ import type { Identification } from './identity.ts'
 import { isGenuineMailToken, mailTokenHash } from './mail-token.ts'
 import { notify, TOKEN_MINUTES, withMail } from './mailing.ts'
 import { revoking } from './revoking.ts'
-import type { Session } from './session-store.ts'
+import { live, type Session } from './session-store.ts'
 import type { SignedIn } from './sign-in.ts'
 import { requireGoodPassword } from './sign-up.ts'
 import { hashSecret, parseToken } from './token.ts'
@@ -20,7 +20,7 @@ async function storedPassword(config: AuthConfig, session: Session): Promise<str
   const row = await one(
     config.db,
     sql`select u.password_hash from breakwater.users u join breakwater.sessions s on s.user_id = u.id
-      where s.id = ${session.id}::uuid and s.generation = u.session_generation and u.disabled_at is null`,
+      where s.id = ${session.id}::uuid and ${live(config.times)}`,
   )
   if (row === undefined) throw unauthenticated()
   return textOrNull(row, 'password_hash')
@@ -44,7 +44,8 @@ export async function changePassword(
   const { user } = identity
   await requireGoodPassword(config, input.newPassword, user.email, '/newPassword')
   const { requests } = await credentialRequests(config, user.email, input.device, visitor)
-  return asATry(config, requests, visitor, () => replacePassword(config, identity, input, visitor))
+  const work = () => replacePassword(config, identity, input, visitor)
+  return asATry(config, requests, visitor, work, user.id)
 }
 
 async function replacePassword(
@@ -56,7 +57,7 @@ async function replacePassword(
   const stored = known === undefined ? await storedPassword(config, session) : known
   if (!(await config.passwords.verify(stored ?? undefined, input.currentPassword)).ok) {
     const who = sql`${user.id}::uuid, ${session.id}::uuid`
-    visitor.waitUntil(Promise.resolve(config.db.execute(recording('password-change-failed', visitor, who))))
+    visitor.later(() => config.db.execute(recording('password-change-failed', visitor, who)))
     after(config, visitor, 'password-change-failed', user.id, session.id)
     throw invalidCredentials()
   }
@@ -76,6 +77,7 @@ async function replacePassword(
         ],
       ],
       event: 'password-changed',
+      announced: true,
     },
     visitor,
   )

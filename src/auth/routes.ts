@@ -6,16 +6,19 @@ import { clearSessionCookies, presented, presentedDevice, setDeviceCookie } from
 import { sealDevice } from './device-cookie.ts'
 import { endpoints } from './endpoints.ts'
 import { unauthenticated, validationFailed } from './errors.ts'
+import { fresh } from './fresh.ts'
 import { after } from './hooks.ts'
+import { claimed } from './identity.ts'
 import { body, email, password, token, transport } from './input.ts'
-import { type AuthEnv, requireFresh, requireUser, session } from './middleware.ts'
+import { type AuthEnv, requireUser, session } from './middleware.ts'
 import { changePassword, forgotPassword, resetPassword } from './password-change.ts'
-import { markRevoked, revoking } from './revoking.ts'
+import { markRevoked } from './revoking.ts'
 import { accountRoutes } from './routes-account.ts'
 import { factorRoutes } from './routes-factors.ts'
 import { type AuthSchema, type SecondFactorJson, sessionJson, userJson } from './routes-schema.ts'
 import { signInWithCode } from './second-factor.ts'
-import { deleteSession, deleteSessionByToken, deleteSessions, listSessions } from './session-store.ts'
+import { announceEnd, deleteSession, deleteSessionByToken, deleteSessions } from './session-end.ts'
+import { listSessions } from './session-store.ts'
 import { signIn } from './sign-in.ts'
 import { signUp, verifyMail } from './sign-up.ts'
 import { isUuid, parseToken } from './token.ts'
@@ -33,9 +36,9 @@ const noSuchSession = () =>
 export function authRoutes(source: AuthSource): Hono<AuthEnv, AuthSchema, '/'> {
   const at = (c: Context) => {
     const internals = internalsOf(source, c)
-    const { config, identify } = internals
+    const { config, claim } = internals
     const visitor: Visitor = visitorOf(c, config.clientAddress)
-    return { internals, config, identify, visitor }
+    return { internals, config, claim, visitor }
   }
 
   return endpoints(source)
@@ -79,31 +82,35 @@ export function authRoutes(source: AuthSource): Hono<AuthEnv, AuthSchema, '/'> {
       return c.json(await admit(c, internals, await signInWithCode(config, input, visitor), since), 200)
     })
     .post('/sign-out', async (c) => {
-      const { config, identify, visitor } = at(c)
+      const { config, claim, visitor } = at(c)
       const { session, bearer } = presented(c, config)
       const token = bearer === undefined ? parseToken(session) : undefined
-      const found = bearer === undefined ? undefined : await identify(c)
       if (token !== undefined) {
+        const claimant = await claimed(config, presented(c, config))
+        await announceEnd(config, claimant?.user.id, visitor)
         const userId = await deleteSessionByToken(config.db, token, visitor)
         if (userId !== undefined) {
-          await markRevoked(config, userId, visitor)
+          if (claimant === undefined) await markRevoked(config, userId, visitor)
           after(config, visitor, 'signed-out', userId, token.id)
         }
-      } else if (found !== undefined) {
-        const { id, userId } = found.session
-        await revoking(config, userId, visitor, () => deleteSession(config.db, userId, id, visitor))
-        after(config, visitor, 'signed-out', userId, id)
+      } else if (bearer !== undefined) {
+        const found = await claim(c)
+        await announceEnd(config, found?.user.id, visitor)
+        if (found !== undefined) {
+          const { id, userId } = found.session
+          await deleteSession(config, userId, id, { visitor })
+          after(config, visitor, 'signed-out', userId, id)
+        }
       }
       clearSessionCookies(c, config)
       return c.body(null, 204)
     })
-    .post('/sign-out-everywhere', session(source), requireFresh(), async (c) => {
-      const { config, visitor } = at(c)
-      const { id, userId } = c.var.session
-      const ended = await revoking(config, userId, visitor, () =>
-        deleteSessions(config.db, userId, id, visitor),
-      )
-      after(config, visitor, 'other-sessions-ended', userId, id)
+    .post('/sign-out-everywhere', async (c) => {
+      const { config, claim, visitor } = at(c)
+      const { session } = fresh(await claim(c))
+      await announceEnd(config, session.userId, visitor)
+      const ended = await deleteSessions(config, session.userId, { session, visitor })
+      after(config, visitor, 'other-sessions-ended', session.userId, session.id)
       return c.json({ ended }, 200)
     })
     .get('/session', session(source), (c) => {
@@ -117,22 +124,22 @@ export function authRoutes(source: AuthSource): Hono<AuthEnv, AuthSchema, '/'> {
       const current = c.var.session.id
       return c.json({ sessions: list.map((s) => ({ ...sessionJson(s), current: s.id === current })) }, 200)
     })
-    .delete('/sessions/:id', session(source), requireFresh(), async (c) => {
-      const { config, visitor } = at(c)
+    .delete('/sessions/:id', async (c) => {
+      const { config, claim, visitor } = at(c)
+      const { session } = fresh(await claim(c))
+      const { userId } = session
       const id = c.req.param('id')
-      const { userId } = c.var.session
-      const ended =
-        isUuid(id) &&
-        (await revoking(config, userId, visitor, () => deleteSession(config.db, userId, id, visitor)))
-      if (!ended) throw noSuchSession()
+      await announceEnd(config, userId, visitor)
+      if (!isUuid(id) || !(await deleteSession(config, userId, id, { session, visitor })))
+        throw noSuchSession()
       after(config, visitor, 'session-ended', userId, id)
-      if (id === c.var.session.id) clearSessionCookies(c, config)
+      if (id === session.id) clearSessionCookies(c, config)
       return c.body(null, 204)
     })
     .post('/password/change', body({ currentPassword: password, newPassword: password }), async (c) => {
-      const { internals, config, identify, visitor } = at(c)
+      const { internals, config, claim, visitor } = at(c)
       const since = Date.now()
-      const identity = await identify(c)
+      const identity = await claim(c)
       if (identity === undefined) throw unauthenticated()
       const input = { ...c.req.valid('json'), device: presentedDevice(c) }
       return c.json(

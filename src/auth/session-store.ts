@@ -9,14 +9,12 @@ import {
   many,
   one,
   type Row,
-  recording,
   text,
   textOrNull,
   words,
   wordsOf,
 } from './database.ts'
 import { hashSecret, type Token } from './token.ts'
-import type { Visitor } from './visitor.ts'
 
 /** Somebody with an account. */
 export interface User {
@@ -175,67 +173,4 @@ export async function listSessions(
       where s.user_id = ${userId}::uuid and ${live(times)} order by s.last_used_at desc, s.id desc limit 1000`,
   )
   return rows.map(sessionOf)
-}
-
-/** Ends one session of a person. False when there is none by that id. */
-export async function deleteSession(
-  db: AuthDatabase,
-  userId: string,
-  id: string,
-  visitor?: Visitor,
-): Promise<boolean> {
-  const row = await one(
-    db,
-    sql`with gone as (
-        delete from breakwater.sessions where id = ${id}::uuid and user_id = ${userId}::uuid returning id, user_id
-      ), event as (${recording('session-ended', visitor, sql`user_id, id from gone`)})
-      select id from gone`,
-  )
-  return row !== undefined
-}
-
-/** Ends the session of a token: signing out. Gives the person's id. */
-export async function deleteSessionByToken(
-  db: AuthDatabase,
-  token: Token,
-  visitor: Visitor,
-): Promise<string | undefined> {
-  const row = await one(
-    db,
-    sql`with gone as (
-        delete from breakwater.sessions where id = ${token.id}::uuid and secret_hash = ${await hashSecret(token.secret)}::text
-        returning id, user_id
-      ), event as (${recording('signed-out', visitor, sql`user_id, id from gone`)})
-      select user_id from gone`,
-  )
-  return row && text(row, 'user_id')
-}
-
-/**
- * Ends a person's sessions, all but one if `keep` is given. Gives their number. The account's row comes first,
- * as in every statement that ends several sessions, so that two of them cannot wait for each other.
- */
-export async function deleteSessions(
-  db: AuthDatabase,
-  userId: string,
-  keep?: string,
-  visitor?: Visitor,
-): Promise<number> {
-  const event = keep === undefined ? 'all-sessions-ended' : 'other-sessions-ended'
-  const kept = sql`${keep ?? null}::uuid`
-  const row = await one(
-    db,
-    sql`with u as (
-        update breakwater.users set session_generation = session_generation + 1, updated_at = now()
-        where id = ${userId}::uuid returning id, session_generation
-      ), kept as (
-        update breakwater.sessions s set generation = u.session_generation from u
-        where s.user_id = u.id and s.id = ${kept} and s.generation = u.session_generation - 1
-      ), gone as (
-        delete from breakwater.sessions s using u where s.user_id = u.id and s.id is distinct from ${kept}
-        returning s.id
-      ), event as (${recording(event, visitor, sql`id, ${kept} from u`)})
-      select count(*)::int as ended from gone`,
-  )
-  return Number(row?.['ended'] ?? 0)
 }

@@ -108,7 +108,7 @@ export function recordFailure(
   userId: string | undefined,
 ): void {
   const who = sql`${userId ?? null}::uuid, null::uuid`
-  visitor.waitUntil(Promise.resolve(config.db.execute(recording(event, visitor, who))))
+  visitor.later(() => config.db.execute(recording(event, visitor, who)))
   after(config, visitor, event, userId)
 }
 
@@ -168,7 +168,7 @@ async function attempt(
     const opening = { userId: user.id, transport, methods: ['password'], where, replaces }
     const opened = await openSession(config, opening, visitor)
     if (opened === undefined) continue
-    if (verdict.rehash) visitor.waitUntil(rehash(config, account, password))
+    if (verdict.rehash) visitor.later(() => rehash(config, account, password))
     return { user, session: opened.session, token: opened.text }
   }
   throw invalidCredentials()

@@ -10,8 +10,10 @@ export interface Visitor {
   /** ISO 3166-1 alpha-2. */
   readonly country: string | null
   readonly city: string | null
-  /** Runs work past the reply. */
+  /** Lets what has begun go on past the reply. */
   waitUntil(promise: Promise<unknown>): void
+  /** Begins work past the reply, so that it takes none of the connections that the reply still needs. */
+  later(work: () => PromiseLike<unknown>): void
 }
 
 const BROWSERS: readonly (readonly [RegExp, string])[] = [
@@ -84,6 +86,10 @@ export function runLater(c: Context, promise: Promise<unknown>): void {
   }
 }
 
+// There is no event for "the reply has gone". What is left to do by then takes no input and no output, so a few
+// milliseconds are more than it needs.
+const pastTheReply = () => new Promise<void>((resolve) => setTimeout(resolve, 5))
+
 /** Reads the visitor off a request. */
 export function visitorOf(c: Context, clientAddress: (c: Context) => string | undefined): Visitor {
   const cf: unknown = (c.req.raw as { readonly cf?: unknown }).cf
@@ -93,5 +99,6 @@ export function visitorOf(c: Context, clientAddress: (c: Context) => string | un
     country: property(cf, 'country'),
     city: property(cf, 'city'),
     waitUntil: (promise) => runLater(c, promise),
+    later: (work) => runLater(c, pastTheReply().then(work)),
   }
 }

@@ -190,6 +190,7 @@ describe('signing in', () => {
     expect(calls[0]?.split('$')[2]).toBe(calls[1]?.split('$')[2])
     const post = (name: string) => () =>
       counted.createClient().post('/auth/sign-in', { email: name, password: OTHER_PASSWORD })
+    await counted.settle()
     expect(await requests(post(email))).toBe(2)
     expect(await requests(post(`not-${email}`))).toBe(2)
   })

@@ -285,6 +285,7 @@ describe('round trips to Postgres before the answer', () => {
   it('none, and none to Redis, for as long as the developer said a cookie may be stale', async () => {
     const stale = await createApplication(scratch, { cache: { staleness: '10 s' } })
     const client = await stale.signedIn(email)
+    await stale.settle()
     expect(await roundTrips(() => client.get('/me'))).toEqual({ postgres: 0, redis: 0 })
     const real = Date.now
     try {
