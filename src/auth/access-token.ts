@@ -1,6 +1,6 @@
 import { fromBase64Url, hmac, toBase64Url, verifyHmac } from '../core/index.ts'
 import type { Secrets } from './mail-token.ts'
-import { type CachedIdentity, readIdentity, writeIdentity } from './session-cache.ts'
+import { type Claim, readClaim, writeIdentity } from './session-cache.ts'
 import type { Identity } from './session-store.ts'
 
 /**
@@ -30,8 +30,8 @@ export async function sealAccessToken(
 }
 
 /** Reads the form of an access token. Nothing it says may be believed until {@link verifyAccessToken} agrees. Never throws. */
-export function readAccessToken(token: string): CachedIdentity | undefined {
-  return readIdentity(token.slice(PREFIX.length))
+export function readAccessToken(token: string): Claim | undefined {
+  return readClaim(token.slice(PREFIX.length))
 }
 
 /** Whether we wrote an access token, for this audience. Never throws. */

@@ -1,9 +1,11 @@
 import type { Context } from 'hono'
 import { type Duration, type Enqueue, type Mailer, milliseconds } from '../core/index.ts'
+import { Recent } from '../core/recent.ts'
 import type { AuthDatabase } from './database.ts'
 import { createGate } from './hashers/gate.ts'
 import { scrypt } from './hashers/scrypt.ts'
 import type { AuthHooks } from './hooks.ts'
+import type { Presented } from './identity.ts'
 import type { Secrets } from './mail-token.ts'
 import { defaultMails, type MailTemplates } from './mails.ts'
 import type { AuthOptions } from './options.ts'
@@ -35,6 +37,8 @@ export interface AuthConfig {
   readonly perUser: number
   /** `maxAge` in milliseconds. */
   readonly cache: { readonly maxAge: number; readonly revocations: Revocations | undefined } | undefined
+  /** Cookies whose seal this isolate has found genuine under these secrets, by their text. */
+  readonly genuine: Recent<Presented>
   /** Times in milliseconds. */
   readonly tokens:
     | { readonly access: number; readonly grace: number; readonly origins: readonly string[] }
@@ -150,6 +154,8 @@ export function resolveConfig(options: AuthOptions): AuthConfig {
     times: { idle, absolute, touchEvery: Math.min(60 * MINUTE, idle / 4) },
     perUser,
     cache: cacheOf(options),
+    // A browser's cookies are some 700 characters; a thousand of its like are under 2 MB.
+    genuine: new Recent(500, 4096),
     tokens: tokensOf(options),
     hooks: options.hooks ?? {},
     can: options.can ?? (() => false),

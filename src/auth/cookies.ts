@@ -1,5 +1,6 @@
 import type { Context } from 'hono'
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
+import { parse } from 'hono/utils/cookie'
 import { bearerOf } from './access-token.ts'
 import type { AuthConfig } from './config.ts'
 import type { Presented } from './identity.ts'
@@ -15,10 +16,16 @@ const cacheName = (config: AuthConfig) => `${config.cookieName}-cache`
 
 /** What says who is asking. */
 export function presented(c: Context, config: AuthConfig): Presented {
+  const bearer = config.tokens && bearerOf(c.req.header('authorization'))
+  const cookies = c.req.header('cookie')
+  const known = cookies === undefined || bearer !== undefined ? undefined : config.genuine.get(cookies)
+  if (known !== undefined) return known
+  const read = (name: string): string | undefined => (cookies ? parse(cookies, name)[name] : undefined)
   return {
-    session: getCookie(c, config.cookieName),
-    cache: config.cache && getCookie(c, cacheName(config)),
-    bearer: config.tokens && bearerOf(c.req.header('authorization')),
+    session: read(config.cookieName),
+    cache: config.cache && read(cacheName(config)),
+    bearer,
+    cookies,
   }
 }
 

@@ -2,7 +2,7 @@ import { isBreakwaterError } from '../core/index.ts'
 import { readAccessToken, verifyAccessToken } from './access-token.ts'
 import type { AuthConfig } from './config.ts'
 import { unavailable } from './errors.ts'
-import { type CachedIdentity, readIdentity, sealIdentity, verifySeal } from './session-cache.ts'
+import { type Claim, identityOf, readClaim, sealIdentity, verifySeal } from './session-cache.ts'
 import {
   type FoundSession,
   findSession,
@@ -10,7 +10,7 @@ import {
   type Identity,
   touchSession,
 } from './session-store.ts'
-import { parseToken, type Token } from './token.ts'
+import { parseToken } from './token.ts'
 
 /** What a request says about who is asking. */
 export interface Presented {
@@ -18,6 +18,10 @@ export interface Presented {
   readonly cache: string | undefined
   /** An access token. Where there is one, cookies do not count. */
   readonly bearer: string | undefined
+  /** All cookies, as they came. */
+  readonly cookies: string | undefined
+  /** What the cache says, where its seal was found genuine for this very session before. */
+  readonly claim?: Claim
 }
 
 /** Who they belong to. */
@@ -32,10 +36,10 @@ export interface Identification extends Identity {
 const CLOCK_SKEW = 5000
 
 /** Whether what a signed text says is of this moment, forgery aside. */
-function isCurrent(claim: CachedIdentity, maxAge: number): boolean {
+function isCurrent(claim: Claim, maxAge: number): boolean {
   const now = Date.now()
   const age = now - claim.issuedAt
-  return age >= -CLOCK_SKEW && age < maxAge && claim.session.expiresAt.getTime() > now
+  return age >= -CLOCK_SKEW && age < maxAge && claim.expires > now
 }
 
 /** Whether a person's sessions may have been ended lately. */
@@ -43,42 +47,29 @@ async function isMarked(config: AuthConfig, userId: string): Promise<boolean> {
   return config.cache?.revocations?.marked(userId).catch(() => true) ?? false
 }
 
-async function fromCache(
-  config: AuthConfig,
-  token: Token,
-  presented: Presented,
-): Promise<Identity | undefined> {
-  const { cache, secrets } = config
-  const claim = cache && readIdentity(presented.cache)
-  if (cache === undefined || claim === undefined || claim.session.id !== token.id) return undefined
-  if (!isCurrent(claim, cache.maxAge)) return undefined
-  const [marked, genuine] = await Promise.all([
-    // First, and before anything is awaited: it travels in one request with what a limiter asks in this tick.
-    // Who is asked about is not proven yet, which costs a forger a request and gives nothing.
-    isMarked(config, claim.user.id),
-    verifySeal(secrets, presented.session ?? '', presented.cache ?? ''),
-  ])
-  return genuine && !marked ? { user: claim.user, session: claim.session } : undefined
+/** What the cookies claim, if it is of this moment. Whether that is genuine is not known where they carry no `claim`. */
+function cookieClaim({ cache }: AuthConfig, presented: Presented): Claim | undefined {
+  const claim = presented.claim ?? (cache && readClaim(presented.cache))
+  if (cache === undefined || claim === undefined || !isCurrent(claim, cache.maxAge)) return undefined
+  return presented.claim ?? (claim.id === parseToken(presented.session)?.id ? claim : undefined)
 }
 
-/**
- * Who is asking by what is signed alone, where nobody needs to be asked for it; else undefined. Whether the session was
- * ended a moment ago is not known: for statements that make sure of that themselves.
- */
-export async function claimed(config: AuthConfig, presented: Presented): Promise<Identity | undefined> {
-  const { bearer, session = '', cache = '' } = presented
-  const { secrets, tokens } = config
-  if (bearer !== undefined) {
-    const claim = tokens && readAccessToken(bearer)
-    if (tokens === undefined || claim === undefined || !isCurrent(claim, tokens.access)) return undefined
-    if (!(await verifyAccessToken(secrets, config.app.origin, bearer))) return undefined
-    return { user: claim.user, session: claim.session }
-  }
-  const claim = config.cache && readIdentity(cache)
-  if (config.cache === undefined || claim === undefined) return undefined
-  if (!isCurrent(claim, config.cache.maxAge) || claim.session.id !== parseToken(session)?.id) return undefined
-  if (!(await verifySeal(secrets, session, cache))) return undefined
-  return { user: claim.user, session: claim.session }
+/** Whether what the cookies claim is genuine. A seal that was found so is not computed again for the same cookies. */
+async function isGenuine(config: AuthConfig, presented: Presented, claim: Claim): Promise<boolean> {
+  if (presented.claim !== undefined) return true
+  const { session = '', cache = '', cookies } = presented
+  const genuine = await verifySeal(config.secrets, session, cache)
+  if (genuine && cookies !== undefined) config.genuine.set(cookies, { ...presented, claim })
+  return genuine
+}
+
+async function fromCache(config: AuthConfig, presented: Presented): Promise<Identity | undefined> {
+  const claim = cookieClaim(config, presented)
+  if (claim === undefined) return undefined
+  // First, and before anything is awaited: it travels in one request with what a limiter asks in this tick.
+  // Who is asked about is not proven yet, which costs a forger a request and gives nothing.
+  const marked = isMarked(config, claim.userId)
+  return (await isGenuine(config, presented, claim)) && !(await marked) ? identityOf(claim) : undefined
 }
 
 async function asking<T>(question: Promise<T>): Promise<T> {
@@ -98,12 +89,28 @@ async function fromBearer(config: AuthConfig, bearer: string): Promise<FoundSess
   // Where nothing tells of ended sessions at once, it is believed no longer than the cache cookie would be.
   const believed = cache !== undefined && (cache.revocations !== undefined || isCurrent(claim, cache.maxAge))
   const [marked, genuine] = await Promise.all([
-    isMarked(config, claim.user.id),
+    isMarked(config, claim.userId),
     verifyAccessToken(secrets, app.origin, bearer),
   ])
   if (!genuine) return undefined
-  if (believed && !marked) return { user: claim.user, session: claim.session }
-  return asking(findTokenSession(config.db, claim.session.id, config.times))
+  if (believed && !marked) return identityOf(claim)
+  return asking(findTokenSession(config.db, claim.id, config.times))
+}
+
+/**
+ * Who is asking by what is signed alone, where nobody needs to be asked for it; else undefined. Whether the session was ended
+ * a moment ago is not known: for statements that make sure of that themselves.
+ */
+export async function claimed(config: AuthConfig, presented: Presented): Promise<Identity | undefined> {
+  const { tokens, secrets, app } = config
+  const { bearer } = presented
+  if (bearer !== undefined) {
+    const claim = tokens && readAccessToken(bearer)
+    if (tokens === undefined || claim === undefined || !isCurrent(claim, tokens.access)) return undefined
+    return (await verifyAccessToken(secrets, app.origin, bearer)) ? identityOf(claim) : undefined
+  }
+  const claim = cookieClaim(config, presented)
+  return claim && (await isGenuine(config, presented, claim)) ? identityOf(claim) : undefined
 }
 
 /**
@@ -121,10 +128,11 @@ export async function identify(
     if (found === undefined || !('due' in found)) return found
     return { user: found.user, session: found.session, passwordHash: found.passwordHash }
   }
+  if (presented.session === undefined) return undefined
+  const cached = await fromCache(config, presented)
+  if (cached !== undefined) return cached
   const token = parseToken(presented.session)
   if (token === undefined) return undefined
-  const cached = await fromCache(config, token, presented)
-  if (cached !== undefined) return cached
 
   // Before the question, so that the answer is never taken for younger than it is.
   const askedAt = Date.now()

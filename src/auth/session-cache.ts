@@ -1,13 +1,7 @@
 import { fromBase64Url, hmac, toBase64Url, toBytes, verifyHmac } from '../core/index.ts'
 import type { Secrets } from './mail-token.ts'
-import type { Identity } from './session-store.ts'
+import type { Identity, Session } from './session-store.ts'
 import { isUuid } from './token.ts'
-
-/** What a signed cookie says, before its signature is checked. */
-export interface CachedIdentity extends Identity {
-  /** When the database was asked. Milliseconds since the epoch. */
-  readonly issuedAt: number
-}
 
 const LABEL = 'breakwater/auth/session-cache/2'
 const MAX_LENGTH = 2048
@@ -60,8 +54,28 @@ const isNullableText = (value: unknown): value is string | null => value === nul
 const isList = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((item) => typeof item === 'string')
 
+/** What a signed text says, in a form that may be kept between requests. Times are milliseconds since the epoch. */
+export interface Claim {
+  /** When the database was asked. */
+  readonly issuedAt: number
+  readonly userId: string
+  readonly email: string
+  readonly joined: number
+  readonly roles: readonly string[]
+  readonly id: string
+  readonly created: number
+  readonly authenticated: number
+  readonly used: number
+  readonly expires: number
+  readonly device: string | null
+  readonly country: string | null
+  readonly city: string | null
+  readonly transport: Session['transport']
+  readonly methods: readonly string[]
+}
+
 /** Reads the form of a cached identity. Nothing it says may be believed until {@link verifySeal} agrees. Never throws. */
-export function readIdentity(text: string | undefined): CachedIdentity | undefined {
+export function readClaim(text: string | undefined): Claim | undefined {
   if (text === undefined || text.length > MAX_LENGTH) return undefined
   const bytes = fromBase64Url(text.split('.')[0] ?? '')
   if (bytes === undefined) return undefined
@@ -81,21 +95,27 @@ export function readIdentity(text: string | undefined): CachedIdentity | undefin
   if (!isNullableText(device) || !isNullableText(country) || !isNullableText(city)) return undefined
   if (!isList(roles) || !isList(methods) || (transport !== 'cookie' && transport !== 'token'))
     return undefined
+  const times = { issuedAt, joined, created, authenticated, used, expires }
+  return { ...times, userId, email, roles, id, device, country, city, transport, methods }
+}
+
+/** The identity in a claim: new objects each time, since whoever gets them may change them. */
+export function identityOf(claim: Claim): Identity {
+  const { userId, id, device, country, city, transport } = claim
   return {
-    issuedAt,
-    user: { id: userId, email, createdAt: new Date(joined), roles },
+    user: { id: userId, email: claim.email, createdAt: new Date(claim.joined), roles: [...claim.roles] },
     session: {
       id,
       userId,
-      createdAt: new Date(created),
-      authenticatedAt: new Date(authenticated),
-      lastUsedAt: new Date(used),
-      expiresAt: new Date(expires),
+      createdAt: new Date(claim.created),
+      authenticatedAt: new Date(claim.authenticated),
+      lastUsedAt: new Date(claim.used),
+      expiresAt: new Date(claim.expires),
       device,
       country,
       city,
       transport,
-      methods,
+      methods: [...claim.methods],
     },
   }
 }

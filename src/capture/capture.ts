@@ -7,7 +7,7 @@ import {
   toHex,
   type Work,
 } from '../core/index.ts'
-import { workSlot } from '../core/work.ts'
+import { slot } from '../core/slot.ts'
 import { checkIn, monitorSlug } from './check-in.ts'
 import { type EventClient, errorOf, type RawEvent } from './client.ts'
 import { complainOf } from './complain.ts'
@@ -32,7 +32,7 @@ const HANDLED: Record<FailureMechanism, string> = {
   other: 'generic',
 }
 
-const captures = workSlot<WorkCapture>('capture')
+const captures = slot<Work, WorkCapture>('capture')
 
 /** What is captured of the current work. */
 export function currentCapture(): WorkCapture | undefined {
@@ -105,7 +105,8 @@ export class Capture implements Reporter {
       const values = [{ type, value, stacktrace: { frames: [...frames] } }]
       const raw: RawEvent = { event_id: toHex(randomBytes(16)), exception: { values } }
       const trace = { trace_id: report.trace, span_id: report.span }
-      const around = { work: undefined, transaction: report.path, request, trace }
+      const { path: transaction, debugIds } = report
+      const around = { work: undefined, transaction, request, trace, debugIds }
       this.#tell(
         work,
         undefined,

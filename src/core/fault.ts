@@ -1,7 +1,8 @@
 import type { Context } from 'hono'
 import type { BreakwaterError } from './errors.ts'
+import { slot } from './slot.ts'
 
-const faults = new WeakMap<Context, BreakwaterError>()
+const faults = slot<Context, BreakwaterError>('fault')
 
 /**
  * Notes the true reason why a request must fail, where the error itself may be lost on its way: native streams copy the
@@ -19,6 +20,6 @@ export function notedFault(c: Context): BreakwaterError | undefined {
 /** The noted fault, which now becomes the reply. */
 export function takeFault(c: Context): BreakwaterError | undefined {
   const fault = faults.get(c)
-  if (fault) faults.delete(c)
+  if (fault) faults.set(c, undefined)
   return fault
 }

@@ -110,25 +110,3 @@ export async function span<T>(
     work.record({ op, name, start, duration: Date.now() - start, ok, ...(attributes && { attributes }) })
   }
 }
-
-/** What a capability keeps with a unit of work. */
-export interface WorkSlot<T> {
-  get(work: Work): T | undefined
-  /** `undefined` takes it away. */
-  set(work: Work, value: T | undefined): void
-}
-
-/**
- * A place with every unit of work that only its maker finds, and that goes when the work goes. On the object itself:
- * an entry in a weak map for every request costs the garbage collector more than the request.
- */
-export function workSlot<T>(name: string): WorkSlot<T> {
-  const key = Symbol(name)
-  type Carrier = Work & { [key]?: T | undefined }
-  return {
-    get: (work) => (work as Carrier)[key],
-    set: (work, value) => {
-      ;(work as Carrier)[key] = value
-    },
-  }
-}

@@ -1,4 +1,5 @@
-import { currentWork, type Work, workSlot } from '../core/work.ts'
+import { slot } from '../core/slot.ts'
+import { currentWork, type Work } from '../core/work.ts'
 import { type LogLevel, type LogWriter, writeToConsole } from './line.ts'
 
 /** What every line depends on. */
@@ -12,7 +13,7 @@ export interface LogSettings {
 const DEFAULTS: LogSettings = { level: 'info', write: writeToConsole, keys: [], keepAddresses: false }
 
 // By unit of work, so that two apps in one isolate, or two tests, do not write to each other's log.
-const byWork = workSlot<LogSettings>('log.settings')
+const byWork = slot<Work, LogSettings>('log.settings')
 
 /** Lets every line within `work` be written under these settings. */
 export function useSettings(work: Work, settings: LogSettings): void {

@@ -1,4 +1,5 @@
 import type { Work } from '../core/index.ts'
+import { slot } from '../core/slot.ts'
 import type { Decision, RateLimitRequest } from './decision.ts'
 import type { RateLimiter } from './limiter.ts'
 
@@ -10,8 +11,8 @@ export interface Waiting {
   readonly decided: (decision: Decision) => void
 }
 
-// By unit of work, so that nothing outlives its request.
-const waiting = new WeakMap<Work, Waiting>()
+// With the unit of work, so that nothing outlives its request.
+const waiting = slot<Work, Waiting>('rate-limit.waiting')
 
 /**
  * Charges that wait for the next check of the same unit of work, to be decided together with it in one round trip.
@@ -25,7 +26,7 @@ export const joined = {
   take(work: Work, limiter: RateLimiter): Waiting | undefined {
     const found = waiting.get(work)
     if (found?.limiter !== limiter) return undefined
-    waiting.delete(work)
+    waiting.set(work, undefined)
     return found
   },
 }

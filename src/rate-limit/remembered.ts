@@ -1,23 +1,17 @@
-const MOST = 1000
+import { Recent } from '../core/recent.ts'
 
 /**
  * A function of a text with its latest results remembered: whoever makes one request makes more, and a keyed hash costs
- * more than the rest of a decision. Bounded: two generations of results, the older of which is dropped when the younger is full.
+ * more than the rest of a decision. A key may be as long as its caller likes; the result for one that is long is not kept.
  */
 export function remembered(compute: (text: string) => string): (text: string) => string {
-  let young = new Map<string, string>()
-  let old = new Map<string, string>()
+  const results = new Recent<string>(1000, 256)
   return (text) => {
-    let result = young.get(text)
-    if (result !== undefined) return result
-    result = old.get(text) ?? compute(text)
-    // A key may be as long as its caller likes; what is long is not kept.
-    if (text.length > 256) return result
-    if (young.size >= MOST) {
-      old = young
-      young = new Map()
+    let result = results.get(text)
+    if (result === undefined) {
+      result = compute(text)
+      results.set(text, result)
     }
-    young.set(text, result)
     return result
   }
 }

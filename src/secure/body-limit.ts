@@ -3,6 +3,7 @@ import { matchedRoutes } from 'hono/route'
 import { findTargetHandler } from 'hono/utils/handler'
 import { BreakwaterError } from '../core/errors.ts'
 import { notedFault, noteFault } from '../core/fault.ts'
+import { slot } from '../core/slot.ts'
 import { limitedBody } from './limited-body.ts'
 
 /** Options of {@link bodyLimit}. Sizes are bytes; `false` is no limit. */
@@ -57,7 +58,7 @@ export function withLimits<T extends MiddlewareHandler>(handler: T, limits: Limi
   return Object.assign(handler, { [LIMITS]: limits })
 }
 
-const guarded = new WeakSet<Context>()
+const guarded = slot<Context, true>('body.guarded')
 
 /**
  * Puts the request's body under its limit. Does nothing for requests without one, and nothing the second time.
@@ -65,8 +66,8 @@ const guarded = new WeakSet<Context>()
  */
 export function guardBody(c: Context, own: Limits): void {
   const { raw } = c.req
-  if (raw.body === null || raw.bodyUsed || guarded.has(c)) return
-  guarded.add(c)
+  if (raw.body === null || raw.bodyUsed || guarded.get(c)) return
+  guarded.set(c, true)
 
   const limits = nearest(c) ?? own
   const type = kindOf(raw.headers.get('content-type'))

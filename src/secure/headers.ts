@@ -3,6 +3,7 @@ import { toBase64Url } from '../core/bytes.ts'
 import { asError } from '../core/errors.ts'
 import { replyHeaders } from '../core/headers.ts'
 import { randomBytes } from '../core/ids.ts'
+import { slot } from '../core/slot.ts'
 
 /** Options of {@link secureHeaders}. `false` leaves a header field out. */
 export interface SecureHeadersOptions {
@@ -64,7 +65,7 @@ export interface HeaderPolicy {
   apply(c: Context, headers: Headers): void
 }
 
-const nonces = new WeakMap<Context, string>()
+const nonces = slot<Context, string>('csp.nonce')
 
 /** The policy behind {@link secureHeaders}. Every value is made here, once. */
 export function headerPolicy(options: SecureHeadersOptions = {}): HeaderPolicy {
