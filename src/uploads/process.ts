@@ -1,13 +1,6 @@
 import type { Env } from 'hono'
 import { inspect, type ProcessContext, r2 } from './inspect.ts'
-import {
-  endStatement,
-  findUpload,
-  markPublished,
-  markPurged,
-  markScanned,
-  type UploadRow,
-} from './records.ts'
+import { endStatement, findUpload, markPublished, markPurged, type UploadRow } from './records.ts'
 import type { UploadState } from './state.ts'
 import { transferOf } from './transfer-records.ts'
 
@@ -47,18 +40,16 @@ export async function processUpload<E extends Env>(
     return state
   }
   if (state !== 'quarantined' && state !== 'scanned') return state
-  if (state === 'quarantined') {
-    context.signal.throwIfAborted()
-    const verdict = await inspect(row, context)
-    if (!verdict.ok) {
-      await db.execute(endStatement(id, 'rejected', { reason: verdict.reason }))
-      await purge(row, context)
-      return 'rejected'
-    }
-    await markScanned(db, id, verdict.found)
-    // Its place was taken by a copy without metadata. Should this fail, the reconciliation removes it.
-    if (verdict.found.key !== undefined) await context.bucket.delete(row.key).catch(() => {})
+  if (state === 'scanned') return markPublished(db, id)
+  context.signal.throwIfAborted()
+  const verdict = await inspect(row, context)
+  if (!verdict.ok) {
+    await db.execute(endStatement(id, 'rejected', { reason: verdict.reason }))
+    await purge(row, context)
+    return 'rejected'
   }
-  await markPublished(db, id)
-  return (await findUpload(db, id))?.state as UploadState | undefined
+  const now = await markPublished(db, id, verdict.found)
+  // Its place was taken by a copy without metadata. Should this fail, the reconciliation removes it.
+  if (verdict.found.key !== undefined) await context.bucket.delete(row.key).catch(() => {})
+  return now
 }

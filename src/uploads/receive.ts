@@ -23,8 +23,8 @@ export interface ReceiveOptions {
   readonly maxBytes: number
   readonly types: readonly string[]
   readonly stallMs: number
-  /** Bytes of a part when the length is unknown. For tests. */
-  readonly partBytes?: number
+  /** Takes the bytes instead of the bucket. */
+  readonly sink?: Sink
 }
 
 /** What came. */
@@ -35,7 +35,7 @@ export interface Received {
 }
 
 /**
- * Streams a file into the bucket: measured, hashed and told by its bytes on the way, never held whole.
+ * Streams a file into the bucket, or into another sink: measured, hashed and told by its bytes on the way, never held whole.
  * Either every byte is stored and checked, or it throws and nothing is left in the bucket.
  */
 export async function receive(incoming: Incoming, options: ReceiveOptions): Promise<Received> {
@@ -48,7 +48,7 @@ export async function receive(incoming: Incoming, options: ReceiveOptions): Prom
     const verdict = agreeOnType(head, declaredType, types)
     if (!verdict.ok) throw wrongType(verdict.detail, types)
     const target = { bucket: options.bucket, key: options.key, contentType: verdict.type }
-    const sink = length === undefined ? partsSink(target, options.partBytes) : fixedSink(target, length)
+    const sink = options.sink ?? (length === undefined ? partsSink(target) : fixedSink(target, length))
     const stored = await span('object-store', 'put', () => pump(source, sink, announced))
     return { type: verdict.type, ...stored }
   } catch (error) {

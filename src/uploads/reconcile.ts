@@ -29,6 +29,8 @@ export interface ReconcileOptions {
 }
 
 const PAGE = 1000
+/** A row that has not moved for so long should have its object. */
+const SETTLED_MS = 300_000
 
 /** What rows say of the keys of one page: those that account for an object, and those that need one. */
 async function rowsBetween(
@@ -36,6 +38,7 @@ async function rowsBetween(
   prefix: string,
   after: string,
   upTo: string | undefined,
+  settledMs: number,
 ): Promise<{ id: string; key: string }[]> {
   const key = sql`${uploads.key} collate "C"`
   return db
@@ -45,6 +48,8 @@ async function rowsBetween(
       and(
         inArray(uploads.state, ['quarantined', 'scanned', 'published']),
         gt(key, after),
+        // A small one's row is there a moment before its object.
+        lte(uploads.updatedAt, sql`now() - ${settledMs}::int * interval '1 millisecond'`),
         upTo === undefined ? sql`starts_with(${uploads.key}, ${prefix}::text)` : lte(key, upTo),
       ),
     )
@@ -93,7 +98,8 @@ export async function reconcile<E extends Env>(
     orphans.push(...stray.map(({ key }) => key))
 
     const present = new Set(keys)
-    for (const { id, key } of await rowsBetween(db, prefix, after, ended ? undefined : last)) {
+    const spare = Math.min(graceMs, SETTLED_MS)
+    for (const { id, key } of await rowsBetween(db, prefix, after, ended ? undefined : last, spare)) {
       // One that came after the page was listed is looked for itself.
       if (!present.has(key) && (await bucket.head(key)) === null) missing.push(id)
     }

@@ -36,6 +36,8 @@ export interface NewUpload {
   readonly sha256?: string | undefined
   /** For ways in that take more than one request. */
   readonly transfer?: NewTransfer
+  /** Of bytes that are held and judged already: the row begins as `quarantined`. */
+  readonly received?: { readonly type: string; readonly sha256: string }
 }
 
 /** What is known of such a way in. */
@@ -62,31 +64,52 @@ function transferClause(transfer: NewTransfer | undefined): SQL {
 const DEFAULT_FILES = 10_000
 
 /**
+ * What a statement answers with that did one thing or nothing: a column of `from`, or no row. With `must`, nothing is
+ * an error (a division by zero), so that what shares a batch with it is undone: see {@link didNothing}.
+ */
+function outcome(column: 'id' | 'key' | 'owner_id', from: 'made' | 'moved' | 'old', must: boolean): SQL {
+  const [name, source] = [sql.raw(column), sql.raw(from)]
+  if (!must) return sql`select ${name} from ${source}`
+  return sql`select (select ${name} from ${source}), 1 / (select count(*) from ${source}) as hit`
+}
+
+/** Whether a batch failed because its {@link outcome} was nothing. */
+export function didNothing(error: unknown): boolean {
+  const { sqlState, code, cause } = (error ?? {}) as { sqlState?: unknown; code?: unknown; cause?: unknown }
+  return sqlState === '22012' || code === '22012' || (cause !== undefined && didNothing(cause))
+}
+
+/**
  * Sets room aside and makes the row, in one statement. The usage row is the lock: whoever comes second sees what the
  * first has taken. No row comes back when there is no room.
  */
-export function reserveStatement(upload: NewUpload, quota: UploadQuota): SQL {
+export function reserveStatement(upload: NewUpload, quota: UploadQuota, must = false): SQL {
   const files = quota.files ?? DEFAULT_FILES
+  const { received } = upload
+  const state = received ? 'quarantined' : upload.transfer ? 'reserved' : 'receiving'
+  const [reserved, stored] = received ? [0, upload.bytes] : [upload.bytes, 0]
   return sql`
     with room as (
       insert into ${uploadUsage} as u (owner_id, reserved_bytes, stored_bytes, files)
-      select ${upload.ownerId}::uuid, ${upload.bytes}::bigint, 0, 1
+      select ${upload.ownerId}::uuid, ${reserved}::bigint, ${stored}::bigint, 1
       where ${upload.bytes}::bigint <= ${quota.bytes}::bigint and ${files}::int >= 1
       on conflict (owner_id) do update
-        set reserved_bytes = u.reserved_bytes + excluded.reserved_bytes, files = u.files + 1
-        where u.reserved_bytes + u.stored_bytes + excluded.reserved_bytes <= ${quota.bytes}::bigint
+        set reserved_bytes = u.reserved_bytes + excluded.reserved_bytes,
+          stored_bytes = u.stored_bytes + excluded.stored_bytes, files = u.files + 1
+        where u.reserved_bytes + u.stored_bytes + ${upload.bytes}::bigint <= ${quota.bytes}::bigint
           and u.files < ${files}::int
       returning u.owner_id
     ), made as (
       insert into ${uploads}
-        (id, owner_id, kind, state, key, original_name, declared_type, reserved_bytes, announced_sha256)
-      select ${upload.id}::uuid, room.owner_id, ${upload.kind}::text, ${upload.transfer ? 'reserved' : 'receiving'}::text,
-        ${upload.key}::text, ${upload.originalName}::text, ${upload.declaredType ?? null}::text,
-        ${upload.bytes}::bigint, ${upload.sha256 ?? null}::text
+        (id, owner_id, kind, state, key, original_name, declared_type, reserved_bytes, announced_sha256, type, size, sha256)
+      select ${upload.id}::uuid, room.owner_id, ${upload.kind}::text, ${state}::text, ${upload.key}::text,
+        ${upload.originalName}::text, ${upload.declaredType ?? null}::text, ${upload.bytes}::bigint,
+        ${upload.sha256 ?? null}::text, ${received?.type ?? null}::text, ${received ? upload.bytes : null}::bigint,
+        ${received?.sha256 ?? null}::text
       from room
       returning id
     )${transferClause(upload.transfer)}
-    select id from made`
+    ${outcome('id', 'made', must)}`
 }
 
 /**
@@ -96,6 +119,7 @@ export function reserveStatement(upload: NewUpload, quota: UploadQuota): SQL {
 export function receivedStatement(
   id: string,
   received: { readonly type?: string; readonly size: number; readonly sha256?: string },
+  must = false,
 ): SQL {
   return sql`
     with moved as (
@@ -108,7 +132,7 @@ export function receivedStatement(
       set reserved_bytes = u.reserved_bytes - m.reserved_bytes, stored_bytes = u.stored_bytes + m.size
       from moved m where u.owner_id = m.owner_id
     )
-    select owner_id from moved`
+    ${outcome('owner_id', 'moved', must)}`
 }
 
 /**
@@ -119,6 +143,7 @@ export function endStatement(
   id: string,
   to: 'rejected' | 'deleted',
   options: { readonly reason?: string; readonly ownerId?: string; readonly unmovedSince?: Date } = {},
+  must = false,
 ): SQL {
   const from = sql.join(
     sourcesOf(to).map((state) => sql`${state}`),
@@ -147,7 +172,7 @@ export function endStatement(
         files = g.files - case when old.state = 'rejected' then 0 else 1 end
       from old where g.owner_id = old.owner_id
     )
-    select key from old`
+    ${outcome('key', 'old', must)}`
 }
 
 /** The row of an upload. */
@@ -169,9 +194,9 @@ export interface Findings {
 }
 
 /** `quarantined` becomes `scanned`. Does nothing when it is no longer there. */
-export async function markScanned(db: UploadsDatabase, id: string, found: Findings): Promise<void> {
+function scannedStatement(id: string, found: Findings): SQL {
   const { type, sha256, version, key = null, size = null, width = null, height = null } = found
-  await db.execute(sql`
+  return sql`
     with old as (
       select id, owner_id, size from ${uploads} where id = ${id}::uuid and state = 'quarantined' for update
     ), moved as (
@@ -182,15 +207,32 @@ export async function markScanned(db: UploadsDatabase, id: string, found: Findin
     )
     update ${uploadUsage} as g
     set stored_bytes = g.stored_bytes - old.size + coalesce(${size}::bigint, old.size)
-    from old where g.owner_id = old.owner_id`)
+    from old where g.owner_id = old.owner_id`
 }
 
-/** `scanned` becomes `published`. Does nothing when it is no longer there. */
-export async function markPublished(db: UploadsDatabase, id: string): Promise<void> {
-  await db
+/**
+ * `scanned` becomes `published`; with what was found, `quarantined` becomes `scanned` first: one round trip where the
+ * driver has batches. Does nothing when it is no longer there. Resolves with the state it is in.
+ */
+export async function markPublished(
+  db: UploadsDatabase,
+  id: string,
+  found?: Findings,
+): Promise<UploadState | undefined> {
+  const scanned = found && scannedStatement(id, found)
+  const publish = db
     .update(uploads)
     .set({ state: 'published', publishedAt: sql`now()`, updatedAt: sql`now()` })
     .where(and(eq(uploads.id, id), eq(uploads.state, 'scanned')))
+  const look = db.select({ state: uploads.state }).from(uploads).where(eq(uploads.id, id))
+  let rows: { state: string }[]
+  if (db.batch === undefined) {
+    if (scanned) await db.execute(scanned)
+    await publish
+    rows = await look
+  } else if (scanned) rows = (await db.batch([db.execute(scanned), publish, look]))[2]
+  else rows = (await db.batch([publish, look]))[1]
+  return rows[0]?.state as UploadState | undefined
 }
 
 /** The object of an ended upload is gone. */

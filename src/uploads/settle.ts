@@ -1,7 +1,8 @@
+import type { SQL } from 'drizzle-orm'
 import type { Env } from 'hono'
 import { BreakwaterError } from '../core/errors.ts'
 import type { ResolvedOptions } from './options.ts'
-import { endStatement, receivedStatement } from './records.ts'
+import { didNothing, endStatement, receivedStatement } from './records.ts'
 
 /** The job that processes an upload. */
 export const PROCESS_JOB = 'upload.process'
@@ -15,56 +16,81 @@ export interface Settled {
 
 type Statement = Parameters<NonNullable<ResolvedOptions<Env>['db']['batch']>>[0][0]
 
+/** A statement that did what it should, committed together with its job. */
+export interface Committed {
+  readonly row: Readonly<Record<string, unknown>>
+  /** Starts the job now rather than when it is next looked for. Never fails. */
+  start(): Promise<void>
+}
+
+/** Whether {@link commitWithJob} takes one round trip: no lock is then held while anybody waits for the network. */
+export function commitsAtOnce<E extends Env>({
+  db,
+  enqueue,
+}: Pick<ResolvedOptions<E>, 'db' | 'enqueue'>): boolean {
+  return enqueue === undefined || (enqueue.prepare !== undefined && db.batch !== undefined)
+}
+
 /**
- * Makes an upload whose every byte is stored `quarantined` and puts its processing on the queue: both or neither, in
- * one round trip where database and queue allow it. False when the upload had been given up meanwhile.
+ * Runs a statement and puts the upload's job on the queue: both or neither, in one round trip where database and queue
+ * allow it. Undefined when the statement did nothing; then there is no job either.
+ *
+ * @param statement Makes the statement; with true, one that fails when it would do nothing.
+ */
+export async function commitWithJob<E extends Env>(
+  id: string,
+  statement: (must: boolean) => SQL,
+  { db, enqueue }: Pick<ResolvedOptions<E>, 'db' | 'enqueue'>,
+  key = `${PROCESS_JOB}:${id}`,
+): Promise<Committed | undefined> {
+  const committed = (row: Committed['row'] | undefined, start = async (): Promise<void> => {}) =>
+    row && { row, start }
+  if (enqueue === undefined) return committed((await db.execute(statement(false))).rows[0])
+  if (enqueue.prepare === undefined || db.batch === undefined) {
+    return db.transaction(async (tx) => {
+      const { rows } = await tx.execute(statement(false))
+      if (rows[0] !== undefined) await enqueue(PROCESS_JOB, { id }, { tx, key })
+      return committed(rows[0])
+    })
+  }
+  const job = await enqueue.prepare(PROCESS_JOB, { id }, { key })
+  try {
+    const [done] = await db.batch([db.execute(statement(true)), job.statement as Statement])
+    return committed(done.rows[0], () => job.send())
+  } catch (error) {
+    if (didNothing(error)) return undefined
+    throw error
+  }
+}
+
+/**
+ * Makes an upload whose every byte is stored `quarantined` and puts its processing on the queue. False when the upload
+ * had been given up meanwhile.
  */
 export async function settle<E extends Env>(
   id: string,
   received: Settled,
-  { db, enqueue }: ResolvedOptions<E>,
+  options: ResolvedOptions<E>,
 ): Promise<boolean> {
-  if (enqueue === undefined) {
-    const { rows } = await db.execute(receivedStatement(id, received))
-    return rows.length > 0
-  }
-  const key = `${PROCESS_JOB}:${id}`
-  if (enqueue.prepare !== undefined && db.batch !== undefined) {
-    const job = await enqueue.prepare(PROCESS_JOB, { id }, { key })
-    // Should the upload be gone, its job finds that out and does nothing.
-    const [moved] = await db.batch([db.execute(receivedStatement(id, received)), job.statement as Statement])
-    await job.send()
-    return moved.rows.length > 0
-  }
-  return db.transaction(async (tx) => {
-    const { rows } = await tx.execute(receivedStatement(id, received))
-    if (rows.length > 0) await enqueue(PROCESS_JOB, { id }, { tx, key })
-    return rows.length > 0
-  })
+  const moved = await commitWithJob(id, (must) => receivedStatement(id, received, must), options)
+  await moved?.start()
+  return moved !== undefined
 }
 
 /**
- * Deletes an upload and puts the removal of its bytes on the queue: both or neither. Resolves with its key; undefined
- * when the owner has no such upload.
+ * Deletes an upload and puts the removal of its bytes on the queue. Resolves with its key; undefined when the owner has
+ * no such upload.
  */
 export async function endWithJob<E extends Env>(
   id: string,
   ownerId: string,
-  { db, enqueue }: ResolvedOptions<E>,
+  options: ResolvedOptions<E>,
 ): Promise<string | undefined> {
-  const statement = endStatement(id, 'deleted', { ownerId })
-  const key = `${PROCESS_JOB}:${id}:deleted`
-  const keyOf = (rows: readonly Record<string, unknown>[]): string | undefined => {
-    const found = rows[0]?.['key']
-    return typeof found === 'string' ? found : undefined
-  }
-  if (enqueue === undefined) return keyOf((await db.execute(statement)).rows)
-  // No batch: it would make a job for whatever id a stranger names.
-  return db.transaction(async (tx) => {
-    const found = keyOf((await tx.execute(statement)).rows)
-    if (found !== undefined) await enqueue(PROCESS_JOB, { id }, { tx, key })
-    return found
-  })
+  const statement = (must: boolean): SQL => endStatement(id, 'deleted', { ownerId }, must)
+  const ended = await commitWithJob(id, statement, options, `${PROCESS_JOB}:${id}:deleted`)
+  await ended?.start()
+  const key = ended?.row['key']
+  return typeof key === 'string' ? key : undefined
 }
 
 /** The sweep took it for dead; its object is removed with the next one. */

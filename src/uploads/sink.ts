@@ -1,4 +1,5 @@
 import { storageUnavailable } from './errors.ts'
+import { Gathering } from './gathering.ts'
 
 /** Takes bytes into the bucket. Nothing is there until `close` resolves. */
 export interface Sink {
@@ -71,22 +72,20 @@ const ATTEMPTS = 3
 export function partsSink({ bucket, key, contentType }: SinkTarget, partBytes: number = PART_BYTES): Sink {
   const parts: R2UploadedPart[] = []
   let upload: R2MultipartUpload | undefined
-  let buffer = new Uint8Array(0)
-  let filled = 0
+  let part = new Gathering(partBytes)
   let wrote = false
 
   async function flush(): Promise<void> {
     upload ??= await bucket.createMultipartUpload(key, { httpMetadata: { contentType } })
-    const bytes = buffer.subarray(0, filled)
     for (let attempt = 1; ; attempt++) {
       try {
-        parts.push(await upload.uploadPart(parts.length + 1, bytes))
+        parts.push(await upload.uploadPart(parts.length + 1, part.bytes))
         break
       } catch (error) {
         if (attempt === ATTEMPTS) throw error
       }
     }
-    filled = 0
+    part = new Gathering(partBytes, part.buffer)
   }
 
   async function guarded(work: () => Promise<void>): Promise<void> {
@@ -102,23 +101,15 @@ export function partsSink({ bucket, key, contentType }: SinkTarget, partBytes: n
       let rest = chunk
       while (rest.length > 0) {
         // A part is sent only when more follows: the last one may be of any length but must be there.
-        if (filled === partBytes) await guarded(() => flush())
-        if (buffer.length < Math.min(partBytes, filled + rest.length)) {
-          const grown = new Uint8Array(Math.min(partBytes, Math.max(buffer.length * 2, filled + rest.length)))
-          grown.set(buffer.subarray(0, filled))
-          buffer = grown
-        }
-        const taken = Math.min(rest.length, partBytes - filled)
-        buffer.set(rest.subarray(0, taken), filled)
-        filled += taken
-        rest = rest.subarray(taken)
+        if (part.full) await guarded(() => flush())
+        rest = part.add(rest)
       }
     },
     close: () =>
       guarded(async () => {
         wrote = true
         if (upload === undefined) {
-          await bucket.put(key, buffer.subarray(0, filled), { httpMetadata: { contentType } })
+          await bucket.put(key, part.bytes, { httpMetadata: { contentType } })
           return
         }
         await flush()

@@ -22,18 +22,22 @@ export interface Progress {
   readonly tailKey: string | null
 }
 
+function transferQuery(db: UploadsDatabase, id: string, ownerId: string) {
+  return db
+    .select({ upload: uploads, transfer: uploadTransfers })
+    .from(uploadTransfers)
+    .innerJoin(uploads, eq(uploads.id, uploadTransfers.uploadId))
+    .where(and(eq(uploads.id, id), eq(uploads.ownerId, ownerId)))
+    .limit(1)
+}
+
 /** An upload that takes more than one request, if the owner has it. */
 export async function findTransfer(
   db: UploadsDatabase,
   id: string,
   ownerId: string,
 ): Promise<Transfer | undefined> {
-  const [row] = await db
-    .select({ upload: uploads, transfer: uploadTransfers })
-    .from(uploadTransfers)
-    .innerJoin(uploads, eq(uploads.id, uploadTransfers.uploadId))
-    .where(and(eq(uploads.id, id), eq(uploads.ownerId, ownerId)))
-    .limit(1)
+  const [row] = await transferQuery(db, id, ownerId)
   return row
 }
 
@@ -43,15 +47,23 @@ export async function transferOf(db: UploadsDatabase, id: string): Promise<Trans
   return row
 }
 
+/** What came of a {@link claim}. */
+export interface Claim {
+  /** Whether the caller has the pen. */
+  readonly held: boolean
+  /** The transfer as it is now; undefined when the owner has none. When the pen is not held, it tells why. */
+  readonly found: Transfer | undefined
+}
+
 /**
  * Takes the pen: nobody else may write until the lease is given up or runs out. One statement, which also checks that
- * the writer goes on where the last one stopped. Undefined when it cannot be had; {@link findTransfer} tells why.
+ * the writer goes on where the last one stopped; one round trip where the driver has batches.
  */
 export async function claim(
   db: UploadsDatabase,
   { id, ownerId, token, offset }: { id: string; ownerId: string; token: string; offset: number },
-): Promise<Transfer | undefined> {
-  const { rows } = await db.execute(sql`
+): Promise<Claim> {
+  const statement = sql`
     with claimed as (
       update ${uploadTransfers} as t
       set lock_token = ${token}::uuid, lock_until = now() + ${LEASE_SECONDS}::int * interval '1 second'
@@ -62,8 +74,13 @@ export async function claim(
       returning t.upload_id
     )
     update ${uploads} as u set state = 'receiving', updated_at = now() from claimed where u.id = claimed.upload_id
-    returning u.id`)
-  return rows.length === 0 ? undefined : findTransfer(db, id, ownerId)
+    returning u.id`
+  const look = transferQuery(db, id, ownerId)
+  const [{ rows }, [found]] =
+    db.batch === undefined
+      ? [await db.execute(statement), await look]
+      : await db.batch([db.execute(statement), look])
+  return { held: rows.length > 0, found }
 }
 
 /** Writes down how far it has come, and keeps or gives up the pen. False when somebody else has it by now. */

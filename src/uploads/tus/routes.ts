@@ -32,6 +32,12 @@ function isUnfinished({ upload }: Transfer): boolean {
   return upload.state === 'reserved' || upload.state === 'receiving'
 }
 
+function present(found: Transfer | undefined): Transfer {
+  if (found === undefined || found.transfer.mode !== 'tus') throw noSuchUpload()
+  if (isGone(found)) throw goneUpload()
+  return found
+}
+
 /** The resumable upload protocol tus 1.0: `POST /`, and `HEAD`, `PATCH`, `DELETE /:id`. */
 export function tusRoutes<E extends Env>(options: ResolvedOptions<E>): Hono<E> {
   const { db } = options
@@ -46,10 +52,7 @@ export function tusRoutes<E extends Env>(options: ResolvedOptions<E>): Hono<E> {
 
   async function find(c: Context<E>, id: string): Promise<Transfer> {
     const ownerId = requireOwner(c, options)
-    const found = UUID.test(id) ? await findTransfer(db, id, ownerId) : undefined
-    if (found === undefined || found.transfer.mode !== 'tus') throw noSuchUpload()
-    if (isGone(found)) throw goneUpload()
-    return found
+    return present(UUID.test(id) ? await findTransfer(db, id, ownerId) : undefined)
   }
 
   function describe(c: Context<E>): Response {
@@ -128,8 +131,8 @@ export function tusRoutes<E extends Env>(options: ResolvedOptions<E>): Hono<E> {
   async function take(c: Context<E>, taking: Taking): Promise<number> {
     const { id, ownerId, offset, contentLength } = taking
     const token = crypto.randomUUID()
-    const claimed = await claim(db, { id, ownerId, token, offset })
-    if (claimed === undefined) return refuse(c, taking)
+    const { held, found: claimed } = await claim(db, { id, ownerId, token, offset })
+    if (!held || claimed === undefined) return refuse(present(claimed), taking)
     const context = contextOf(c)
     let work: Promise<number>
     try {
@@ -174,8 +177,7 @@ export function tusRoutes<E extends Env>(options: ResolvedOptions<E>): Hono<E> {
   }
 
   /** Why the pen could not be had; or, for a request whose reply was lost, that all is well. */
-  async function refuse(c: Context<E>, { id, offset, contentLength }: Taking): Promise<number> {
-    const found = await find(c, id)
+  function refuse(found: Transfer, { offset, contentLength }: Taking): number {
     const { transfer } = found
     if (transfer.receivedBytes !== offset) throw wrongOffset()
     if (isUnfinished(found)) throw lockedUpload()

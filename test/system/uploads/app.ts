@@ -4,6 +4,7 @@ import { Hono } from 'hono'
 import { problems } from '../../../src/core/index.ts'
 import { createDatabase } from '../../../src/db/index.ts'
 import { createUploads, type UploadsOptions } from '../../../src/uploads/index.ts'
+import { faulty } from './faulty.ts'
 
 interface Bindings {
   BUCKET: R2Bucket
@@ -20,7 +21,8 @@ function build(env: Bindings, origin: string, queued: boolean, batched = false) 
   const db = createDatabase({ url: env.DATABASE_URL, endpoint: env.NEON_ENDPOINT })
   const options: UploadsOptions<Env> = {
     db,
-    bucket: env.BUCKET,
+    // A request may ask for a bucket that fails.
+    bucket: (c) => faulty(c.env.BUCKET, c.req.header('x-bucket')),
     owner: (c) => c.req.header('x-user'),
     kinds: {
       avatar: { types: ['image/png'], maxBytes: 100_000, visibility: 'public', maxPixels: 1_000_000 },
@@ -96,14 +98,17 @@ function uploads(env: Bindings, origin: string) {
 export default {
   fetch(request: Request, env: Bindings, context: ExecutionContext) {
     const { queued, direct, batched } = uploads(env, new URL(request.url).origin)
+    const task = { bucket: env.BUCKET }
     const app = new Hono<Env>()
       .route('/uploads', queued.routes)
       .route('/direct', direct.routes)
       .route('/batched', batched.routes)
-      .post('/process/:id', async (c) => c.json({ state: await queued.process(c.req.param('id')) }))
-      .post('/process-direct/:id', async (c) => c.json({ state: await direct.process(c.req.param('id')) }))
-      .post('/sweep', async (c) => c.json(await direct.sweep()))
-      .post('/reconcile', async (c) => c.json(await direct.reconcile({ ...(await c.req.json()) })))
+      .post('/process/:id', async (c) => c.json({ state: await queued.process(c.req.param('id'), task) }))
+      .post('/process-direct/:id', async (c) =>
+        c.json({ state: await direct.process(c.req.param('id'), task) }),
+      )
+      .post('/sweep', async (c) => c.json(await direct.sweep(task)))
+      .post('/reconcile', async (c) => c.json(await direct.reconcile({ ...task, ...(await c.req.json()) })))
       .get('/stats', async (c) => c.json(await direct.stats()))
       .get('/keys', async (c) => c.json((await c.env.BUCKET.list()).objects.map(({ key }) => key)))
       .delete('/keys/*', async (c) => {

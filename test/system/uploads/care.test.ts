@@ -1,25 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type ScratchDatabase, scratchDatabase } from '../support/postgres.ts'
-import { png, startApp, type TestWorker } from './support.ts'
+import { describe, expect, it } from 'vitest'
+import { png } from './files.ts'
+import { stage } from './stage.ts'
 
-let database: ScratchDatabase
-let worker: TestWorker
-let user: string
+const on = stage()
+const { call } = on
 
-beforeAll(async () => {
-  database = await scratchDatabase()
-  await database.pool.query('create table test_jobs (type text, input jsonb, key text unique)')
-  worker = await startApp(database)
-})
-beforeEach(() => {
-  user = randomUUID()
-})
-afterAll(() => worker?.stop())
-
-const call = (method: string, path: string, init: RequestInit = {}) =>
-  fetch(worker.url + path, { method, ...init, headers: { 'x-user': user, ...(init.headers as object) } })
-const json = async (reply: Promise<Response>) => (await reply).json() as Promise<Record<string, unknown>>
+interface Page {
+  readonly uploads: readonly { readonly id: string }[]
+  readonly next: string | null
+}
 
 async function upload(base = '/direct', size = 1000): Promise<string> {
   const reply = await call('POST', `${base}?kind=document&name=a.png`, { body: png(size) })
@@ -27,22 +17,17 @@ async function upload(base = '/direct', size = 1000): Promise<string> {
   return ((await reply.json()) as { id: string }).id
 }
 
-async function keyOf(id: string): Promise<string> {
-  const { rows } = await database.pool.query('select key from breakwater.uploads where id = $1', [id])
-  return rows[0].key
-}
-
-const reconcile = (options: object) => json(call('POST', '/reconcile', { body: JSON.stringify(options) }))
+const reconcile = (options: object) => on.json('POST', '/reconcile', { body: JSON.stringify(options) })
 
 describe('bucket and rows side by side', () => {
   it('finds objects without a row, spares the young, and removes the old', async () => {
-    const kept = await keyOf(await upload())
+    const kept = (await on.row(await upload())).key
     await call('PUT', '/keys/uploads/document/stray', { body: 'x' })
     await call('PUT', '/keys/elsewhere/stray', { body: 'x' })
     expect(await reconcile({ grace: '1 h' })).toMatchObject({ orphans: [] })
     expect(await reconcile({ grace: 0, dryRun: true })).toMatchObject({ orphans: ['uploads/document/stray'] })
     expect(await reconcile({ grace: 0 })).toMatchObject({ orphans: ['uploads/document/stray'], missing: [] })
-    const keys = (await (await call('GET', '/keys')).json()) as string[]
+    const keys = await on.json<string[]>('GET', '/keys')
     expect(keys).toContain(kept)
     expect(keys).toContain('elsewhere/stray')
     expect(keys).not.toContain('uploads/document/stray')
@@ -68,7 +53,7 @@ describe('bucket and rows side by side', () => {
 
   it('reports uploads whose object is gone, and touches nothing of them', async () => {
     const [first, second] = [await upload(), await upload()]
-    await call('DELETE', `/keys/${await keyOf(second)}`)
+    await call('DELETE', `/keys/${(await on.row(second)).key}`)
     expect(await reconcile({ grace: 0 })).toMatchObject({ missing: [second], orphans: [] })
     expect((await call('GET', `/direct/${first}`)).status).toBe(200)
     expect((await call('GET', `/direct/${second}`)).status).toBe(404)
@@ -80,47 +65,36 @@ describe('bucket and rows side by side', () => {
 it('lists what is mine, newest first, page by page', async () => {
   const ids: string[] = []
   for (let i = 0; i < 5; i++) ids.unshift(await upload())
-  const first = (await json(call('GET', '/direct?limit=3'))) as { uploads: { id: string }[]; next: string }
+  const first = await on.json<Page>('GET', '/direct?limit=3')
   expect(first.uploads.map(({ id }) => id)).toEqual(ids.slice(0, 3))
-  const second = (await json(call('GET', `/direct?limit=3&after=${first.next}`))) as {
-    uploads: { id: string }[]
-  }
+  const second = await on.json<Page>('GET', `/direct?limit=3&after=${first.next}`)
   expect(second).toMatchObject({ next: null })
   expect(second.uploads.map(({ id }) => id)).toEqual(ids.slice(3))
   expect(JSON.stringify(first)).not.toMatch(/ownerId|"key"/)
-  expect(await json(call('GET', '/direct?kind=avatar'))).toEqual({ uploads: [], next: null })
+  expect(await on.json('GET', '/direct?kind=avatar')).toEqual({ uploads: [], next: null })
   for (const bad of ['limit=0', 'limit=101', 'state=odd', 'after=x']) {
     expect((await call('GET', `/direct?${bad}`)).status, bad).toBe(422)
   }
-  user = randomUUID()
-  expect(await json(call('GET', '/direct'))).toEqual({ uploads: [], next: null })
+  on.user = randomUUID()
+  expect(await on.json('GET', '/direct')).toEqual({ uploads: [], next: null })
 })
 
 it('deletes by a job in the same commit', async () => {
   const base = '/uploads'
   const id = await upload(base)
   expect((await call('DELETE', `${base}/${id}`)).status).toBe(204)
-  const { rows } = await database.pool.query('select input from test_jobs where key = $1', [
+  const { rows } = await on.database.pool.query('select input from test_jobs where key = $1', [
     `upload.process:${id}:deleted`,
   ])
   expect(rows).toEqual([{ input: { id } }])
-  expect(await json(call('POST', `/process/${id}`))).toEqual({ state: 'deleted' })
-  const { rows: purged } = await database.pool.query(
-    'select purged_at from breakwater.uploads where id = $1',
-    [id],
-  )
-  expect(purged[0].purged_at).not.toBeNull()
+  expect(await on.json('POST', `/process/${id}`)).toEqual({ state: 'deleted' })
+  expect((await on.row(id))['purged_at']).not.toBeNull()
   expect((await call('DELETE', `${base}/${id}`)).status).toBe(404)
 })
 
 it('counts by kind and state', async () => {
   await upload()
-  const stats = (await (await call('GET', '/stats')).json()) as {
-    kind: string
-    state: string
-    count: number
-    bytes: number
-  }[]
+  const stats = await on.json<{ kind: string; state: string }[]>('GET', '/stats')
   expect(stats.find(({ kind, state }) => kind === 'document' && state === 'published')).toMatchObject({
     count: expect.any(Number),
     bytes: expect.any(Number),

@@ -1,27 +1,14 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
-import { type ScratchDatabase, scratchDatabase } from '../support/postgres.ts'
-import { png, sha256, startApp, type TestWorker } from './support.ts'
+import { expect, it } from 'vitest'
+import { png, sha256 } from './files.ts'
+import { stage } from './stage.ts'
 
 const MB = 1_000_000
-let database: ScratchDatabase
-let worker: TestWorker
-let user: string
-
-beforeAll(async () => {
-  database = await scratchDatabase()
-  await database.pool.query('create table test_jobs (type text, input jsonb, key text unique)')
-  worker = await startApp(database)
-})
-beforeEach(() => {
-  user = randomUUID()
-})
-afterAll(() => worker?.stop())
+const on = stage()
 
 const call = (method: string, path: string, body?: unknown) =>
-  fetch(worker.url + path, {
-    method,
-    headers: { 'x-user': user, 'content-type': 'application/json' },
+  on.call(method, path, {
+    headers: { 'content-type': 'application/json' },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   })
 
@@ -57,18 +44,10 @@ const put = (
 const complete = (id: string, body?: unknown) => call('POST', `/uploads/direct/${id}/complete`, body)
 const stateOf = async (id: string) => (await call('POST', `/process/${id}`)).json()
 
-async function usage() {
-  const { rows } = await database.pool.query(
-    'select reserved_bytes::int as reserved, stored_bytes::int as stored, files from breakwater.upload_usage where owner_id = $1',
-    [user],
-  )
-  return rows[0]
-}
-
 it('goes straight to the bucket, is looked at by the server, and is published', async () => {
   const bytes = png(300_000)
   const ticket = await ask(bytes.length, { sha256: sha256(bytes) })
-  expect(await usage()).toEqual({ reserved: 300_000, stored: 0, files: 1 })
+  expect(await on.usage()).toEqual({ reserved: 300_000, stored: 0, files: 1 })
   const early = await complete(ticket.id)
   expect([early.status, early.headers.get('retry-after')]).toEqual([409, '2'])
   expect((await put(ticket, bytes)).status).toBe(200)
@@ -79,7 +58,7 @@ it('goes straight to the bucket, is looked at by the server, and is published', 
   expect(await stateOf(ticket.id)).toEqual({ state: 'published' })
   const got = await call('GET', `/uploads/${ticket.id}`)
   expect(sha256(new Uint8Array(await got.arrayBuffer()))).toBe(sha256(bytes))
-  expect(await usage()).toEqual({ reserved: 0, stored: 300_000, files: 1 })
+  expect(await on.usage()).toEqual({ reserved: 0, stored: 300_000, files: 1 })
 })
 
 it('is signed for one length and one type', async () => {
@@ -142,7 +121,7 @@ it('is rejected when its bytes are not what was said', async () => {
   await put(other, png(5000))
   await complete(other.id)
   expect(await stateOf(other.id)).toEqual({ state: 'rejected' })
-  expect(await usage()).toEqual({ reserved: 0, stored: 0, files: 0 })
+  expect(await on.usage()).toEqual({ reserved: 0, stored: 0, files: 0 })
 })
 
 it('is refused before anything is signed: type, size, kind, room, form', async () => {
@@ -163,10 +142,7 @@ it('is refused before anything is signed: type, size, kind, room, form', async (
   expect(await status({ size: '10' })).toBe(422)
   for (let i = 0; i < 2; i++) await ask(20 * MB)
   expect(await status({ size: 1 })).toBe(403)
-  expect(
-    (await fetch(`${worker.url}/uploads/direct`, { method: 'POST', headers: { 'x-user': user }, body: '{' }))
-      .status,
-  ).toBe(400)
+  expect((await on.call('POST', '/uploads/direct', { body: '{' })).status).toBe(400)
 })
 
 it('gives its room back when it is given up, and when it expires', async () => {
@@ -174,15 +150,12 @@ it('gives its room back when it is given up, and when it expires', async () => {
   expect((await call('DELETE', `/uploads/direct/${given.id}`)).status).toBe(204)
   expect((await complete(given.id)).status).toBe(410)
   const expired = await ask(5000, { multipart: true })
-  await database.pool.query(
+  await on.database.pool.query(
     "update breakwater.upload_transfers set expires_at = now() - interval '1 s' where upload_id = $1",
     [expired.id],
   )
-  await database.pool.query(
-    "update breakwater.uploads set updated_at = now() - interval '5 h' where id = $1",
-    [expired.id],
-  )
+  await on.age(expired.id)
   await call('POST', '/sweep')
   expect((await complete(expired.id)).status).toBe(410)
-  expect(await usage()).toEqual({ reserved: 0, stored: 0, files: 0 })
+  expect(await on.usage()).toEqual({ reserved: 0, stored: 0, files: 0 })
 })

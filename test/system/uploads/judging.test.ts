@@ -1,27 +1,12 @@
-import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { deflateRawSync } from 'node:zlib'
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
-import { type ScratchDatabase, scratchDatabase } from '../support/postgres.ts'
-import { reprDigest, startApp, type TestWorker, zip } from './support.ts'
+import { expect, it } from 'vitest'
+import { reprDigest, zip } from './files.ts'
+import { stage } from './stage.ts'
 
-let database: ScratchDatabase
-let worker: TestWorker
-let user: string
-
-beforeAll(async () => {
-  database = await scratchDatabase()
-  await database.pool.query('create table test_jobs (type text, input jsonb, key text unique)')
-  worker = await startApp(database)
-})
-beforeEach(() => {
-  user = randomUUID()
-})
-afterAll(() => worker?.stop())
-
-const call = (method: string, path: string, init: RequestInit = {}) =>
-  fetch(worker.url + path, { method, ...init, headers: { 'x-user': user } })
+const on = stage()
+const { call } = on
 
 async function upload(kind: string, body: Uint8Array<ArrayBuffer>, name = 'a') {
   const reply = await call('POST', `/direct?kind=${kind}&name=${encodeURIComponent(name)}`, { body })
@@ -49,17 +34,10 @@ it('a photo is published without the place it was taken at, and the quota knows 
   expect(Buffer.from(bytes).includes('GPS')).toBe(false)
   expect(bytes.length).toBeLessThan(dirty.length)
   expect(got.headers.get('repr-digest')).toBe(reprDigest(bytes))
-  const { rows } = await database.pool.query(
-    'select stored_bytes::int as stored from breakwater.upload_usage where owner_id = $1',
-    [user],
-  )
-  expect(rows).toEqual([{ stored: bytes.length }])
-  const keys = (await (await call('GET', '/keys')).json()) as string[]
-  expect(keys.filter((key) => key.includes(view.id))).toEqual([`uploads/photo/${view.id}.clean`])
+  expect(await on.usage()).toMatchObject({ stored: bytes.length })
+  expect(await on.keys()).toEqual([`uploads/photo/${view.id}.clean`])
   expect((await call('DELETE', `/direct/${view.id}`)).status).toBe(204)
-  expect(((await (await call('GET', '/keys')).json()) as string[]).some((key) => key.includes(view.id))).toBe(
-    false,
-  )
+  expect(await on.keys()).toEqual([])
 })
 
 it('an archive is bounded by what it announces, and refused when it hides something', async () => {

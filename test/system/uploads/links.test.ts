@@ -1,28 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
-import { type ScratchDatabase, scratchDatabase } from '../support/postgres.ts'
-import { png, sha256, startApp, type TestWorker } from './support.ts'
+import { expect, it } from 'vitest'
+import { png, sha256 } from './files.ts'
+import { stage } from './stage.ts'
 
-let database: ScratchDatabase
-let worker: TestWorker
-let user: string
-
-beforeAll(async () => {
-  database = await scratchDatabase()
-  await database.pool.query('create table test_jobs (type text, input jsonb, key text unique)')
-  worker = await startApp(database)
-})
-beforeEach(() => {
-  user = randomUUID()
-})
-afterAll(() => worker?.stop())
-
-const call = (method: string, path: string, init: RequestInit & { as?: string } = {}) =>
-  fetch(worker.url + path, {
-    method,
-    ...init,
-    headers: { 'x-user': init.as ?? user, ...(init.headers as object) },
-  })
+const on = stage()
+const { call } = on
 
 async function upload(kind: string): Promise<string> {
   const reply = await call('POST', `/direct?kind=${kind}&name=a.png`, { body: png(5000) })
@@ -43,7 +25,7 @@ it('a signed address opens one upload to anybody, in pieces too', async () => {
   expect(sha256(new Uint8Array(await got.arrayBuffer()))).toBe(sha256(png(5000)))
   expect(got.headers.get('cache-control')).toBe('private, no-cache')
   expect((await fetch(url, { headers: { range: 'bytes=0-9' } })).status).toBe(206)
-  expect((await fetch(`${worker.url}/direct/${id}`)).status).toBe(401)
+  expect((await fetch(`${on.url}/direct/${id}`)).status).toBe(401)
 })
 
 it('a signed address opens nothing else, not longer, and not when it was changed', async () => {
@@ -52,7 +34,7 @@ it('a signed address opens nothing else, not longer, and not when it was changed
   const token = new URL(url).searchParams.get('token') ?? ''
   const [expires = '', signature = ''] = token.split('.')
   const opens = async (target: string, value: string) =>
-    (await fetch(`${worker.url}/direct/${target}?token=${value}`)).status
+    (await fetch(`${on.url}/direct/${target}?token=${value}`)).status
   expect(await opens(id, token)).toBe(200)
   for (const bad of [
     `${Number(expires) + 1}.${signature}`,
@@ -64,8 +46,8 @@ it('a signed address opens nothing else, not longer, and not when it was changed
     expect(await opens(id, bad), bad).toBe(401)
   }
   expect(await opens(other, token)).toBe(401)
-  expect((await fetch(`${worker.url}/direct/${id}/status?token=${token}`)).status).toBe(401)
-  expect((await fetch(`${worker.url}/direct/${id}?token=${token}`, { method: 'DELETE' })).status).toBe(401)
+  expect((await fetch(`${on.url}/direct/${id}/status?token=${token}`)).status).toBe(401)
+  expect((await fetch(`${on.url}/direct/${id}?token=${token}`, { method: 'DELETE' })).status).toBe(401)
   const short = await link(id, '?seconds=1')
   await new Promise((resolve) => setTimeout(resolve, 1100))
   expect((await fetch(short)).status).toBe(401)
@@ -86,12 +68,12 @@ it('signed addresses are made and revoked by the owner alone', async () => {
 
 it('what is public is kept near its readers, answers ranges from there, and goes when it is deleted', async () => {
   const id = await upload('avatar')
-  const url = `${worker.url}/direct/${id}`
+  const url = `${on.url}/direct/${id}`
   const first = await fetch(url)
   expect(first.headers.get('cache-control')).toBe('public, max-age=3600')
   await first.arrayBuffer()
   await new Promise((resolve) => setTimeout(resolve, 200))
-  const count = () => database.standIn.stats().requests['POST /sql'] ?? 0
+  const count = () => on.trips().http
   const before = count()
   const again = await fetch(`${url}?unrelated=1`)
   expect(sha256(new Uint8Array(await again.arrayBuffer()))).toBe(sha256(png(5000)))

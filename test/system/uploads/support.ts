@@ -54,5 +54,3 @@ export async function startApp({ url, endpoint }: ScratchDatabase, state?: strin
     },
   }
 }
-
-export { png, reprDigest, sha256, zip } from './files.ts'

@@ -5,30 +5,22 @@ import { Upload } from 'tus-js-client'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { startTusPeer, type TusPeer } from '../../conformance/tus-peer.ts'
 import { create, patch, send, type TusReply, type TusTarget } from '../../conformance/tus-rows.ts'
-import { type ScratchDatabase, scratchDatabase } from '../support/postgres.ts'
-import { png, sha256, startApp, type TestWorker } from './support.ts'
+import { png, sha256 } from './files.ts'
+import { stage } from './stage.ts'
 
-let database: ScratchDatabase
-let worker: TestWorker
+const on = stage()
 let peer: TusPeer
-const user = randomUUID()
 
 beforeAll(async () => {
-  database = await scratchDatabase()
-  await database.pool.query('create table test_jobs (type text, input jsonb, key text unique)')
-  worker = await startApp(database)
   peer = await startTusPeer(20_000_000)
 })
-afterAll(async () => {
-  await worker?.stop()
-  await peer?.stop()
-})
+afterAll(() => peer?.stop())
 
 it('serves tus-js-client: paused, found again by its address, resumed, whole', async () => {
   const bytes = png(13_000_000)
   const options = {
-    endpoint: `${worker.url}/direct/tus`,
-    headers: { 'x-user': user },
+    endpoint: `${on.url}/direct/tus`,
+    headers: { 'x-user': on.user },
     metadata: { kind: 'document', filename: 'harbour.png', filetype: 'image/png', sha256: sha256(bytes) },
     chunkSize: 2_000_000,
     retryDelays: [100, 300, 1000],
@@ -55,7 +47,7 @@ it('serves tus-js-client: paused, found again by its address, resumed, whole', a
     second.start()
   })
   expect(resumedFrom[0]).toBeGreaterThanOrEqual(5_000_000)
-  const got = await fetch(`${worker.url}/direct/${url.split('/').at(-1)}`, { headers: { 'x-user': user } })
+  const got = await fetch(`${on.url}/direct/${url.split('/').at(-1)}`, { headers: { 'x-user': on.user } })
   expect(sha256(new Uint8Array(await got.arrayBuffer()))).toBe(sha256(bytes))
 })
 
@@ -64,8 +56,8 @@ it('serves tus-js-client with a stream of a length not known before', async () =
   const stream = Readable.from([bytes.slice(0, 1000), bytes.slice(1000)])
   const url = await new Promise<string>((resolve, reject) => {
     const upload = new Upload(stream, {
-      endpoint: `${worker.url}/direct/tus`,
-      headers: { 'x-user': user },
+      endpoint: `${on.url}/direct/tus`,
+      headers: { 'x-user': on.user },
       metadata: { kind: 'document', filename: 'harbour.png', filetype: 'image/png' },
       chunkSize: 1_500_000,
       uploadLengthDeferred: true,
@@ -74,7 +66,7 @@ it('serves tus-js-client with a stream of a length not known before', async () =
     })
     upload.start()
   })
-  const got = await fetch(`${worker.url}/direct/${url.split('/').at(-1)}`, { headers: { 'x-user': user } })
+  const got = await fetch(`${on.url}/direct/${url.split('/').at(-1)}`, { headers: { 'x-user': on.user } })
   expect(sha256(new Uint8Array(await got.arrayBuffer()))).toBe(sha256(bytes))
 })
 
@@ -172,7 +164,7 @@ it('answers any sequence of requests with the status and fields of tus’s own s
       fc.array(step, { maxLength: 8 }),
       async (deferred, length, steps) => {
         const ours: TusTarget = {
-          url: `${worker.url}/uploads/tus`,
+          url: `${on.url}/uploads/tus`,
           headers: { 'x-user': randomUUID() },
           metadata: field,
           file,
@@ -188,8 +180,8 @@ it('answers any sequence of requests with the status and fields of tus’s own s
 it('takes a checksum of every algorithm it names', async () => {
   const bytes = png(3000)
   const target: TusTarget = {
-    url: `${worker.url}/uploads/tus`,
-    headers: { 'x-user': user },
+    url: `${on.url}/uploads/tus`,
+    headers: { 'x-user': on.user },
     metadata: `kind ${Buffer.from('document').toString('base64')}`,
     file: (size) => png(size),
   }

@@ -2,30 +2,21 @@ import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { startTusPeer, type TusPeer } from '../../conformance/tus-peer.ts'
 import { create, patch, send, type TusTarget, tusRows } from '../../conformance/tus-rows.ts'
-import { type ScratchDatabase, scratchDatabase } from '../support/postgres.ts'
-import { png, reprDigest, sha256, startApp, type TestWorker } from './support.ts'
+import { png, reprDigest, sha256 } from './files.ts'
+import { stage } from './stage.ts'
 
 const MB = 1_000_000
 const state = mkdtempSync(join(tmpdir(), 'breakwater-tus-'))
-let database: ScratchDatabase
-let worker: TestWorker
+const on = stage({ state })
 let peer: TusPeer
-let user: string
 
 beforeAll(async () => {
-  database = await scratchDatabase()
-  await database.pool.query('create table test_jobs (type text, input jsonb, key text unique)')
-  worker = await startApp(database, state)
   peer = await startTusPeer(20 * MB)
 })
-beforeEach(() => {
-  user = randomUUID()
-})
 afterAll(async () => {
-  await worker?.stop()
   await peer?.stop()
   rmSync(state, { recursive: true, force: true })
 })
@@ -33,50 +24,32 @@ afterAll(async () => {
 const base64 = (text: string): string => Buffer.from(text).toString('base64')
 const METADATA = `kind ${base64('document')},filename ${base64('søren.png')},filetype ${base64('image/png')}`
 const target = (base = '/uploads'): TusTarget => ({
-  url: `${worker.url}${base}/tus`,
-  headers: { 'x-user': user },
+  url: `${on.url}${base}/tus`,
+  headers: { 'x-user': on.user },
   metadata: METADATA,
   file: (size) => png(size),
 })
 
 const idOf = (url: string): string => url.split('/').at(-1) ?? ''
 
-async function row(id: string) {
-  const { rows } = await database.pool.query('select * from breakwater.uploads where id = $1', [id])
-  return rows[0] as Record<string, unknown>
-}
-
-async function usage() {
-  const { rows } = await database.pool.query(
-    'select reserved_bytes::int as reserved, stored_bytes::int as stored, files from breakwater.upload_usage where owner_id = $1',
-    [user],
-  )
-  return rows[0]
-}
-
-const get = (path: string) => fetch(worker.url + path, { headers: { 'x-user': user } })
-const post = (path: string) => fetch(worker.url + path, { method: 'POST', headers: { 'x-user': user } })
+const post = (path: string) => on.call('POST', path)
 
 async function published(url: string, bytes: Uint8Array): Promise<void> {
   const id = idOf(url)
   expect(await (await post(`/process/${id}`)).json()).toEqual({ state: 'published' })
-  const got = await get(`/uploads/${id}`)
+  const got = await on.call('GET', `/uploads/${id}`)
   expect(got.headers.get('repr-digest')).toBe(reprDigest(bytes))
   expect(sha256(new Uint8Array(await got.arrayBuffer()))).toBe(sha256(bytes))
-  expect(await usage()).toEqual({ reserved: 0, stored: bytes.length, files: 1 })
+  expect(await on.usage()).toEqual({ reserved: 0, stored: bytes.length, files: 1 })
   expect(await tails()).toEqual([])
 }
 
-async function tails(): Promise<string[]> {
-  const keys = (await (await get('/keys')).json()) as string[]
-  const { rows } = await database.pool.query('select id from breakwater.uploads where owner_id = $1', [user])
-  return keys.filter((key) => key.includes('.tails/') && rows.some(({ id }) => key.includes(id as string)))
-}
+const tails = async (): Promise<string[]> => (await on.keys()).filter((key) => key.includes('.tails/'))
 
 it('keeps every MUST of tus 1.0, as its own implementation does', async () => {
   const rows = await tusRows({
     ...target(),
-    headers: { 'x-user': user, 'x-quota': '1000000000' },
+    headers: { 'x-user': on.user, 'x-quota': '1000000000' },
   })
   expect(rows.filter(({ status }) => status === 'fail')).toEqual([])
   expect(rows.filter(({ status }) => status === 'pass').length).toBeGreaterThan(35)
@@ -95,7 +68,7 @@ it('takes fields that Uppy sends as "undefined" for not said, and looks for the 
   const t = { ...target(), metadata: field.join(',') }
   const { url } = await create(t, { 'Upload-Length': '5000' })
   expect((await patch(t, url, 0, bytes)).status).toBe(204)
-  expect(await row(idOf(url))).toMatchObject({ original_name: 'a.png', declared_type: null })
+  expect(await on.row(idOf(url))).toMatchObject({ original_name: 'a.png', declared_type: null })
   await published(url, bytes)
 })
 
@@ -116,8 +89,8 @@ describe('chunks of any size', () => {
         String(Math.min(size, at + chunk)),
       ])
     }
-    expect(await row(idOf(url))).toMatchObject({ state: 'quarantined', original_name: 'søren.png' })
-    const { rows } = await database.pool.query('select input from test_jobs where key = $1', [
+    expect(await on.row(idOf(url))).toMatchObject({ state: 'quarantined', original_name: 'søren.png' })
+    const { rows } = await on.database.pool.query('select input from test_jobs where key = $1', [
       `upload.process:${idOf(url)}`,
     ])
     expect(rows).toEqual([{ input: { id: idOf(url) } }])
@@ -125,18 +98,18 @@ describe('chunks of any size', () => {
   })
 
   it('need no transaction where the queue can be written in a batch', async () => {
-    const before = database.standIn.stats().webSockets.connections
+    const before = on.trips().webSockets
     const { reply } = await create(
       target('/batched'),
       { 'Upload-Length': '5000', 'Content-Type': 'application/offset+octet-stream' },
       png(5000),
     )
     expect(reply.status).toBe(201)
-    expect(database.standIn.stats().webSockets.connections).toBe(before)
+    expect(on.trips().webSockets).toBe(before)
   })
 
   it('cost one round trip to create', async () => {
-    const count = () => database.standIn.stats().requests['POST /sql'] ?? 0
+    const count = () => on.trips().http
     const before = count()
     await create(target(), { 'Upload-Length': '5000' })
     expect(count() - before).toBe(1)
@@ -148,9 +121,8 @@ describe('trouble', () => {
     const bytes = png(12 * MB)
     const { url } = await create(target(), { 'Upload-Length': String(bytes.length) })
     expect((await patch(target(), url, 0, bytes.slice(0, 7 * MB))).status).toBe(204)
-    await worker.stop()
-    worker = await startApp(database, state)
-    const again = `${worker.url}/uploads/tus/${idOf(url)}`
+    await on.restart()
+    const again = `${on.url}/uploads/tus/${idOf(url)}`
     const head = await send(target(), 'HEAD', again)
     expect(head.headers.get('upload-offset')).toBe(String(7 * MB))
     expect((await patch(target(), again, 7 * MB, bytes.slice(7 * MB))).status).toBe(204)
@@ -172,13 +144,13 @@ describe('trouble', () => {
     const bytes = png(9000)
     const t = target()
     const { url } = await create(t, { 'Upload-Length': '9000' })
-    await database.pool.query(
+    await on.database.pool.query(
       "update breakwater.upload_transfers set lock_token = gen_random_uuid(), lock_until = now() + interval '20 s' where upload_id = $1",
       [idOf(url)],
     )
     const locked = await patch(t, url, 0, bytes)
     expect([locked.status, locked.headers.get('retry-after')]).toEqual([423, '2'])
-    await database.pool.query(
+    await on.database.pool.query(
       "update breakwater.upload_transfers set lock_until = now() - interval '1 s' where upload_id = $1",
       [idOf(url)],
     )
@@ -200,24 +172,24 @@ describe('trouble', () => {
 
   it('a worker that died between the object and the row is mended by HEAD, and by the sweep', async () => {
     for (const mend of ['HEAD', 'sweep']) {
-      user = randomUUID()
+      on.user = randomUUID()
       const bytes = png(11 * MB)
       const { url } = await create(target('/direct'), { 'Upload-Length': String(bytes.length) })
       expect((await patch(target('/direct'), url, 0, bytes)).status).toBe(204)
       const id = idOf(url)
       // As it was when every byte was stored and nobody had taken note.
-      await database.pool.query(
+      await on.database.pool.query(
         "update breakwater.uploads set state = 'receiving', type = null, sha256 = null, version = null, published_at = null, updated_at = now() - interval '2 h' where id = $1",
         [id],
       )
-      await database.pool.query(
+      await on.database.pool.query(
         'update breakwater.upload_usage set reserved_bytes = $2, stored_bytes = 0 where owner_id = $1',
-        [user, bytes.length],
+        [on.user, bytes.length],
       )
       if (mend === 'HEAD') expect((await send(target('/direct'), 'HEAD', url)).status).toBe(200)
       else expect(await (await post('/sweep')).json()).toMatchObject({ failed: 0 })
-      expect(await row(id), mend).toMatchObject({ state: 'published' })
-      expect(await usage()).toEqual({ reserved: 0, stored: bytes.length, files: 1 })
+      expect(await on.row(id), mend).toMatchObject({ state: 'published' })
+      expect(await on.usage()).toEqual({ reserved: 0, stored: bytes.length, files: 1 })
     }
   })
 
@@ -225,25 +197,19 @@ describe('trouble', () => {
     const t = target()
     const { url } = await create(t, { 'Upload-Length': '9000' })
     await patch(t, url, 0, png(9000).slice(0, 5000))
-    await database.pool.query(
-      "update breakwater.uploads set updated_at = now() - interval '5 h' where id = $1",
-      [idOf(url)],
-    )
+    await on.age(idOf(url))
     await post('/sweep')
     expect((await send(t, 'HEAD', url)).status).toBe(200)
-    await database.pool.query(
+    await on.database.pool.query(
       "update breakwater.upload_transfers set expires_at = now() - interval '1 s' where upload_id = $1",
       [idOf(url)],
     )
     expect((await send(t, 'HEAD', url)).status).toBe(410)
     expect((await patch(t, url, 5000, png(9000).slice(5000))).status).toBe(410)
     await post('/sweep')
-    expect(await row(idOf(url))).toMatchObject({ state: 'rejected' })
-    expect(await usage()).toEqual({ reserved: 0, stored: 0, files: 0 })
-    await database.pool.query(
-      "update breakwater.uploads set updated_at = now() - interval '5 h' where id = $1",
-      [idOf(url)],
-    )
+    expect(await on.row(idOf(url))).toMatchObject({ state: 'rejected' })
+    expect(await on.usage()).toEqual({ reserved: 0, stored: 0, files: 0 })
+    await on.age(idOf(url))
     await post('/sweep')
     expect(await tails()).toEqual([])
   })
@@ -255,8 +221,8 @@ describe('trouble', () => {
     expect((await patch(t, url, 0, page.slice(0, 100))).status).toBe(204)
     expect((await patch(t, url, 100, page.slice(100))).status).toBe(415)
     expect((await send(t, 'HEAD', url)).status).toBe(410)
-    expect(await row(idOf(url))).toMatchObject({ state: 'rejected', reason: 'unsupported-media-type' })
-    expect(await usage()).toEqual({ reserved: 0, stored: 0, files: 0 })
+    expect(await on.row(idOf(url))).toMatchObject({ state: 'rejected', reason: 'unsupported-media-type' })
+    expect(await on.usage()).toEqual({ reserved: 0, stored: 0, files: 0 })
   })
 
   it('a file that is not what its sender hashed is rejected', async () => {
@@ -268,7 +234,7 @@ describe('trouble', () => {
     const { url } = await create(target(), more)
     expect((await patch(target(), url, 0, bytes)).status).toBe(204)
     expect(await (await post(`/process/${idOf(url)}`)).json()).toEqual({ state: 'rejected' })
-    expect(await row(idOf(url))).toMatchObject({ reason: 'digest-mismatch' })
+    expect(await on.row(idOf(url))).toMatchObject({ reason: 'digest-mismatch' })
   })
 
   it('a client that stalls keeps what it sent', async () => {
@@ -296,13 +262,13 @@ describe('trouble', () => {
 })
 
 it('reserves room before bytes, holds it among fifty at once, and gives it back', async () => {
-  const t = { ...target(), headers: { 'x-user': user, 'x-quota': '200000' } }
+  const t = { ...target(), headers: { 'x-user': on.user, 'x-quota': '200000' } }
   const all = await Promise.all(Array.from({ length: 50 }, () => create(t, { 'Upload-Length': '20000' })))
   expect(all.filter(({ reply }) => reply.status === 201)).toHaveLength(10)
   expect(all.filter(({ reply }) => reply.status === 403)).toHaveLength(40)
-  expect(await usage()).toEqual({ reserved: 200_000, stored: 0, files: 10 })
+  expect(await on.usage()).toEqual({ reserved: 200_000, stored: 0, files: 10 })
   await Promise.all(all.filter(({ url }) => url !== '').map(({ url }) => send(t, 'DELETE', url)))
-  expect(await usage()).toEqual({ reserved: 0, stored: 0, files: 0 })
+  expect(await on.usage()).toEqual({ reserved: 0, stored: 0, files: 0 })
 })
 
 it('is nobody else’s business', async () => {
@@ -311,5 +277,5 @@ it('is nobody else’s business', async () => {
   for (const method of ['HEAD', 'DELETE']) expect((await send(stranger, method, url)).status).toBe(404)
   expect((await patch(stranger, url, 0, png(9000))).status).toBe(404)
   expect((await send({ ...target(), headers: {} }, 'HEAD', url)).status).toBe(401)
-  await vi.waitFor(async () => expect(await usage()).toMatchObject({ reserved: 9000 }))
+  await vi.waitFor(async () => expect(await on.usage()).toMatchObject({ reserved: 9000 }))
 })

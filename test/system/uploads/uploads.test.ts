@@ -1,38 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { connect } from 'node:net'
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { type ScratchDatabase, scratchDatabase } from '../support/postgres.ts'
-import { png, reprDigest, sha256, startApp, type TestWorker } from './support.ts'
+import { describe, expect, it, vi } from 'vitest'
+import { png, reprDigest, sha256 } from './files.ts'
+import { stage } from './stage.ts'
 
 const MB = 1_000_000
-let database: ScratchDatabase
-let worker: TestWorker
-let user: string
-
-beforeAll(async () => {
-  database = await scratchDatabase()
-  await database.pool.query('create table test_jobs (type text, input jsonb, key text unique)')
-  worker = await startApp(database)
-})
-beforeEach(() => {
-  user = randomUUID()
-})
-afterAll(() => worker?.stop())
+const on = stage()
+const { call, rows, usage } = on
 
 type Body = NonNullable<RequestInit['body']>
 
-async function call(
-  method: string,
-  path: string,
-  init: RequestInit & { as?: string | null } = {},
-): Promise<Response> {
-  const { as = user, headers, ...rest } = init
-  const all = new Headers(headers)
-  if (as !== null) all.set('x-user', as)
-  return fetch(worker.url + path, { method, headers: all, ...rest })
-}
-
-const post = (query: string, body: Body, headers: Record<string, string> = {}, base = '/uploads') =>
+const post = (query: string, body: Body, headers: Record<string, string> = {}, base = '/batched') =>
   call('POST', `${base}?${query}`, {
     body,
     headers,
@@ -53,39 +31,17 @@ async function created(response: Response): Promise<View> {
 /** Uploads and publishes. */
 async function publish(kind: string, bytes: Uint8Array<ArrayBuffer>, name = 'a.png'): Promise<string> {
   const { id } = await created(await post(`kind=${kind}&name=${encodeURIComponent(name)}`, bytes))
-  expect(await (await call('POST', `/process/${id}`)).json()).toEqual({ state: 'published' })
+  expect(await on.json('POST', `/process/${id}`)).toEqual({ state: 'published' })
   return id
 }
 
-async function usage(owner = user) {
-  const { rows } = await database.pool.query(
-    'select reserved_bytes::int as reserved, stored_bytes::int as stored, files from breakwater.upload_usage where owner_id = $1',
-    [owner],
-  )
-  return rows[0] ?? { reserved: 0, stored: 0, files: 0 }
-}
-
-async function rows(owner = user) {
-  const result = await database.pool.query(
-    'select id, state, reason, key from breakwater.uploads where owner_id = $1 order by id',
-    [owner],
-  )
-  return result.rows as { id: string; state: string; reason: string | null; key: string }[]
-}
-
-async function myKeys(): Promise<string[]> {
-  const mine = new Set((await rows()).map(({ key }) => key))
-  const keys = (await (await call('GET', '/keys')).json()) as string[]
-  return keys.filter((key) => mine.has(key))
-}
-
-/** After something went wrong: no bytes, no room taken, a row that says why. */
-async function nothingLeft(reason: string): Promise<void> {
+/** After something went wrong: no bytes, no room taken, a row that says why where one was made. */
+async function nothingLeft(reason?: string): Promise<void> {
   await vi.waitFor(
     async () => {
-      expect(await rows()).toMatchObject([{ state: 'rejected', reason }])
+      expect(await rows()).toMatchObject(reason === undefined ? [] : [{ state: 'rejected', reason }])
       expect(await usage()).toEqual({ reserved: 0, stored: 0, files: 0 })
-      expect(await myKeys()).toEqual([])
+      expect(await on.keys()).toEqual([])
     },
     { timeout: 5000, interval: 100 },
   )
@@ -107,8 +63,8 @@ describe('an upload', () => {
       size: 300_000,
       sha256: sha256(bytes),
     })
-    expect(response.headers.get('location')).toBe(`/uploads/${view.id}`)
-    const job = await database.pool.query('select type, input from test_jobs where key = $1', [
+    expect(response.headers.get('location')).toBe(`/batched/${view.id}`)
+    const job = await on.database.pool.query('select type, input from test_jobs where key = $1', [
       `upload.process:${view.id}`,
     ])
     expect(job.rows).toEqual([{ type: 'upload.process', input: { id: view.id } }])
@@ -117,9 +73,9 @@ describe('an upload', () => {
     expect(early.status).toBe(409)
     expect(early.headers.get('cache-control') ?? '').not.toContain('public')
 
-    expect(await (await call('POST', `/process/${view.id}`)).json()).toEqual({ state: 'published' })
+    expect(await on.json('POST', `/process/${view.id}`)).toEqual({ state: 'published' })
     // A second delivery of the job changes nothing.
-    expect(await (await call('POST', `/process/${view.id}`)).json()).toEqual({ state: 'published' })
+    expect(await on.json('POST', `/process/${view.id}`)).toEqual({ state: 'published' })
     const status = (await (await call('GET', `/uploads/${view.id}/status`)).json()) as View
     expect(status).toMatchObject({ state: 'published', width: 640, height: 480 })
 
@@ -156,38 +112,96 @@ describe('an upload', () => {
     expect(sha256(new Uint8Array(await got.arrayBuffer()))).toBe(sha256(bytes))
   })
 
-  it('costs one statement before its bytes and one transaction after', async () => {
-    const before = database.standIn.stats()
-    await created(await post('kind=document', png(1000)))
-    const after = database.standIn.stats()
-    const count = (stats: typeof before) => stats.requests['POST /sql'] ?? 0
-    expect(count(after) - count(before)).toBe(1)
-    expect(after.webSockets.connections - before.webSockets.connections).toBe(1)
+  it.each([
+    ['one commit, when it is small', '/batched', 1000, { http: 1, webSockets: 0 }],
+    [
+      'one statement before its bytes and one commit after, when it is large',
+      '/batched',
+      2 * MB,
+      { http: 2, webSockets: 0 },
+    ],
+    [
+      'a statement and a transaction, where jobs cannot be made in a batch',
+      '/uploads',
+      1000,
+      { http: 1, webSockets: 1 },
+    ],
+  ])('costs %s', async (_, base, size, cost) => {
+    const before = on.trips()
+    await created(await post('kind=document', png(size), {}, base))
+    const after = on.trips()
+    expect({ http: after.http - before.http, webSockets: after.webSockets - before.webSockets }).toEqual(cost)
   })
 })
 
 describe('what is wrong is refused and leaves nothing', () => {
-  it('a digest that does not match', async () => {
-    const response = await post('kind=document', png(50_000), { 'repr-digest': reprDigest(png(50_001)) })
+  // A small one is judged before there is a row; a large one has its room reserved by then.
+  it.each([
+    ['small', 50_000, undefined],
+    ['large', 2 * MB, 'bad-request'],
+  ])('a digest that does not match, %s', async (_, size, reason) => {
+    const response = await post('kind=document', png(size), { 'repr-digest': reprDigest(png(size + 1)) })
     expect(response.status).toBe(400)
-    await nothingLeft('bad-request')
+    await nothingLeft(reason)
   })
 
-  it('a file of another type than allowed, or than declared', async () => {
-    expect((await post('kind=avatar', '%PDF-1.7 ...', { 'content-type': 'image/png' })).status).toBe(415)
-    await nothingLeft('unsupported-media-type')
-    user = randomUUID()
-    expect((await post('kind=document', png(100), { 'content-type': 'application/pdf' })).status).toBe(415)
-    await nothingLeft('unsupported-media-type')
+  it.each([
+    ['small', 100, undefined],
+    ['large', 2 * MB, 'unsupported-media-type'],
+  ])('a file of another type than allowed, or than declared, %s', async (_, size, reason) => {
+    const page = '<!doctype html><script>alert(1)</script>'.padEnd(size)
+    expect((await post('kind=photo', page, { 'content-type': 'image/png' })).status).toBe(415)
+    await nothingLeft(reason)
+    on.user = randomUUID()
+    expect((await post('kind=document', png(size), { 'content-type': 'application/pdf' })).status).toBe(415)
+    await nothingLeft(reason)
   })
 
-  it('a file that is too large, however it comes', async () => {
+  it('a file that is too large, however it comes; not one of exactly the limit', async () => {
     expect((await post('kind=avatar', png(100_001))).status).toBe(413)
-    // Refused by its header: no row was made.
-    expect(await rows()).toEqual([])
     const stream = new Blob([png(100_001)]).stream()
     expect((await post('kind=avatar', stream)).status).toBe(413)
+    const form = new FormData()
+    form.set('file', new File([png(100_001)], 'a.png', { type: 'image/png' }))
+    expect((await post('kind=avatar', form)).status).toBe(413)
+    await nothingLeft()
+    const long = new Blob([png(20 * MB + 1)]).stream()
+    expect((await post('kind=document', long)).status).toBe(413)
     await nothingLeft('payload-too-large')
+    on.user = randomUUID()
+    await created(await post('kind=avatar', png(100_000)))
+    await created(await post('kind=document', png(20 * MB)))
+  })
+
+  it.each([
+    ['small', 1000, 'put'],
+    ['large', 2 * MB, 'put'],
+    ['of unknown length, at its third part', 12 * MB, 'part:3'],
+    ['of unknown length, at its end', 12 * MB, 'complete'],
+  ])('what the bucket does not take, %s', async (_, size, fault) => {
+    const body = fault === 'put' ? png(size) : new Blob([png(size)]).stream()
+    const response = await post('kind=document', body, { 'x-bucket': fault })
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '5'])
+    await nothingLeft('dependency-unavailable')
+    // Its job may run all the same, and finds nothing to do.
+    const [row] = await rows()
+    expect(await on.json('POST', `/process/${row?.id}`)).toEqual({ state: 'rejected' })
+  })
+
+  it('a part that the bucket does not take at first is sent again', async () => {
+    const bytes = png(12 * MB)
+    const body = new Blob([bytes]).stream()
+    const view = await created(await post('kind=document', body, { 'x-bucket': 'part:3:once' }))
+    expect(view).toMatchObject({ size: 12 * MB, sha256: sha256(bytes) })
+  })
+
+  it('a small one whose worker died between the row and the object', async () => {
+    const { id } = await created(await post('kind=document', png(1000)))
+    const { key } = await on.row(id)
+    await call('DELETE', `/keys/${key}`)
+    expect((await call('GET', `/uploads/${id}`)).status).toBe(409)
+    expect(await on.json('POST', `/process/${id}`)).toEqual({ state: 'rejected' })
+    await nothingLeft('object-missing')
   })
 
   it('an empty one, a kind that is none, a body that is encoded', async () => {
@@ -199,11 +213,11 @@ describe('what is wrong is refused and leaves nothing', () => {
 
   it('a picture that decodes to too many pixels, or is none', async () => {
     const bomb = await created(await post('kind=avatar', png(1000, 50_000, 50_000)))
-    expect(await (await call('POST', `/process/${bomb.id}`)).json()).toEqual({ state: 'rejected' })
+    expect(await on.json('POST', `/process/${bomb.id}`)).toEqual({ state: 'rejected' })
     await nothingLeft('picture-too-large')
-    user = randomUUID()
+    on.user = randomUUID()
     const broken = await created(await post('kind=avatar', png(1000, 0, 0)))
-    expect(await (await call('POST', `/process/${broken.id}`)).json()).toEqual({ state: 'rejected' })
+    expect(await on.json('POST', `/process/${broken.id}`)).toEqual({ state: 'rejected' })
     await nothingLeft('picture-broken')
   })
 
@@ -212,7 +226,7 @@ describe('what is wrong is refused and leaves nothing', () => {
     expect(bad).toMatchObject({ state: 'rejected', reason: 'malware' })
     expect((await call('GET', `/direct/${bad.id}`)).status).toBe(404)
     await nothingLeft('malware')
-    user = randomUUID()
+    on.user = randomUUID()
     const good = await created(await post('kind=document&name=x.txt', 'harmless', {}, '/direct'))
     expect(good).toMatchObject({ state: 'published', type: 'text/plain' })
   })
@@ -224,10 +238,10 @@ function half(
   body: Uint8Array,
 ): Promise<{ reply: Promise<string>; cut: () => void }> {
   return new Promise((resolve, reject) => {
-    const { hostname, port } = new URL(worker.url)
+    const { hostname, port } = new URL(on.url)
     const socket = connect(Number(port), hostname, () => {
       socket.write(
-        `POST /uploads?kind=document HTTP/1.1\r\nHost: ${hostname}\r\nX-User: ${user}\r\n${headers.join('\r\n')}\r\n\r\n`,
+        `POST /batched?kind=document HTTP/1.1\r\nHost: ${hostname}\r\nX-User: ${on.user}\r\n${headers.join('\r\n')}\r\n\r\n`,
       )
       socket.write(body)
       const reply = new Promise<string>((done) => {
@@ -245,25 +259,28 @@ function half(
 }
 
 describe('a client', () => {
-  it('that stalls is told so, and nothing is left', async () => {
-    const { reply, cut } = await half(['Content-Length: 500000'], png(100_000))
+  it.each([
+    ['small', 500_000, undefined],
+    ['large', 5_000_000, 'deadline-exceeded'],
+  ])('that stalls is told so, and nothing is left, %s', async (_, length, reason) => {
+    const { reply, cut } = await half([`Content-Length: ${length}`], png(100_000))
     expect(await reply).toMatch(/^HTTP\/1\.1 408/)
     cut()
-    await nothingLeft('deadline-exceeded')
+    await nothingLeft(reason)
   })
 
   it('that goes away in the middle leaves nothing', async () => {
-    const { cut } = await half(['Content-Length: 500000'], png(100_000))
+    const { cut } = await half(['Content-Length: 5000000'], png(100_000))
     await vi.waitFor(async () => expect(await rows()).toMatchObject([{ state: 'receiving' }]), {
       timeout: 5000,
     })
-    expect(await usage()).toEqual({ reserved: 500_000, stored: 0, files: 1 })
+    expect(await usage()).toEqual({ reserved: 5_000_000, stored: 0, files: 1 })
     cut()
     await vi.waitFor(
       async () => {
         expect(await rows()).toMatchObject([{ state: 'rejected' }])
         expect(await usage()).toEqual({ reserved: 0, stored: 0, files: 0 })
-        expect(await myKeys()).toEqual([])
+        expect(await on.keys()).toEqual([])
       },
       { timeout: 5000, interval: 100 },
     )
@@ -271,9 +288,9 @@ describe('a client', () => {
 })
 
 describe('the quota', () => {
-  it('holds when fifty uploads come at once', async () => {
+  it.each(['/uploads', '/batched'])('holds when fifty uploads come at once: %s', async (base) => {
     const bytes = png(20_000)
-    const upload = () => post('kind=document', bytes, { 'x-quota': '400000' })
+    const upload = () => post('kind=document', bytes, { 'x-quota': '400000' }, base)
     const responses = await Promise.all(Array.from({ length: 50 }, upload))
     const statuses = responses.map(({ status }) => status)
     expect(statuses.filter((status) => status === 201)).toHaveLength(20)
@@ -284,12 +301,32 @@ describe('the quota', () => {
     expect(await rows()).toHaveLength(20)
   })
 
+  it('leaves no job behind of what had no room', async () => {
+    const upload = () => post('kind=document', png(20_000), { 'x-quota': '30000' }, '/batched')
+    const statuses = (await Promise.all([upload(), upload(), upload()])).map(({ status }) => status)
+    expect(statuses.sort()).toEqual([201, 403, 403])
+    const mine = await rows()
+    const { rows: jobs } = await on.database.pool.query(
+      "select input->>'id' as id from test_jobs where input->>'id' >= $1",
+      [mine[0]?.id],
+    )
+    expect(jobs).toEqual([{ id: mine[0]?.id }])
+    // Nor of what a stranger would like to be rid of.
+    expect((await call('DELETE', `/batched/${mine[0]?.id}`, { as: randomUUID() })).status).toBe(404)
+    expect((await call('DELETE', `/batched/${mine[0]?.id}`)).status).toBe(204)
+    expect((await call('DELETE', `/batched/${mine[0]?.id}`)).status).toBe(404)
+    const { rows: ends } = await on.database.pool.query('select key from test_jobs where key like $1', [
+      `%${mine[0]?.id}:deleted`,
+    ])
+    expect(ends).toHaveLength(1)
+  })
+
   it('gets its room back from a deletion, once', async () => {
     const id = await publish('document', png(1 * MB))
     const both = await Promise.all([call('DELETE', `/uploads/${id}`), call('DELETE', `/uploads/${id}`)])
     expect(both.map(({ status }) => status).sort()).toEqual([204, 404])
     expect(await usage()).toEqual({ reserved: 0, stored: 0, files: 0 })
-    expect(await myKeys()).toEqual([])
+    expect(await on.keys()).toEqual([])
     expect((await call('GET', `/uploads/${id}`)).status).toBe(404)
   })
 })
@@ -369,33 +406,27 @@ describe('serving', () => {
 })
 
 describe('the sweep', () => {
-  const old = (id: string) =>
-    database.pool.query(
-      "update breakwater.uploads set updated_at = now() - interval '2 hours' where id = $1",
-      [id],
-    )
-
   it('frees what a dead isolate had reserved', async () => {
     const { id } = await created(await post('kind=document', png(5000)))
     // As if the isolate had died while the bytes came.
-    await database.pool.query("update breakwater.uploads set state = 'receiving' where id = $1", [id])
-    await database.pool.query(
+    await on.database.pool.query("update breakwater.uploads set state = 'receiving' where id = $1", [id])
+    await on.database.pool.query(
       'update breakwater.upload_usage set reserved_bytes = 5000, stored_bytes = 0 where owner_id = $1',
-      [user],
+      [on.user],
     )
-    expect(await (await call('POST', '/sweep')).json()).toMatchObject({ released: 0 })
-    await old(id)
-    expect(await (await call('POST', '/sweep')).json()).toMatchObject({ released: 1 })
+    expect(await on.json('POST', '/sweep')).toMatchObject({ released: 0 })
+    await on.age(id)
+    expect(await on.json('POST', '/sweep')).toMatchObject({ released: 1 })
     expect(await usage()).toEqual({ reserved: 0, stored: 0, files: 0 })
-    await old(id)
-    expect(await (await call('POST', '/sweep')).json()).toMatchObject({ purged: 1, failed: 0 })
-    expect(await myKeys()).toEqual([])
+    await on.age(id)
+    expect(await on.json('POST', '/sweep')).toMatchObject({ purged: 1, failed: 0 })
+    expect(await on.keys()).toEqual([])
   })
 
   it('processes what a lost job had left in quarantine', async () => {
     const { id } = await created(await post('kind=document', png(5000)))
-    await old(id)
-    expect(await (await call('POST', '/sweep')).json()).toMatchObject({ processed: 1 })
+    await on.age(id)
+    expect(await on.json('POST', '/sweep')).toMatchObject({ processed: 1 })
     expect(await rows()).toMatchObject([{ state: 'published' }])
   })
 })
@@ -405,13 +436,13 @@ it('rejects an upload whose object is gone, or is not the one that was measured'
   const changed = await created(await post('kind=document', png(5000)))
   const keys = new Map((await rows()).map(({ id, key }) => [id, key]))
   await call('PUT', `/keys/${keys.get(changed.id)}`, { body: png(4000) })
-  expect(await (await call('POST', `/process/${changed.id}`)).json()).toEqual({ state: 'rejected' })
+  expect(await on.json('POST', `/process/${changed.id}`)).toEqual({ state: 'rejected' })
   await call('DELETE', `/keys/${keys.get(lost.id)}`)
-  expect(await (await call('POST', `/process/${lost.id}`)).json()).toEqual({ state: 'rejected' })
+  expect(await on.json('POST', `/process/${lost.id}`)).toEqual({ state: 'rejected' })
   expect((await rows()).map(({ reason }) => reason)).toEqual(['object-missing', 'size-changed'])
   expect(await usage()).toEqual({ reserved: 0, stored: 0, files: 0 })
   await call('DELETE', `/uploads/${lost.id}`)
-  expect(await (await call('POST', `/process/${lost.id}`)).json()).toEqual({ state: 'deleted' })
+  expect(await on.json('POST', `/process/${lost.id}`)).toEqual({ state: 'deleted' })
 })
 
 it('keeps an upload in quarantine while the scanner fails, for the job to try again', async () => {
@@ -423,21 +454,25 @@ it('keeps an upload in quarantine while the scanner fails, for the job to try ag
   expect((await call('GET', `/direct/${row?.id}`)).status).toBe(409)
 })
 
-it('is not stored when its job cannot be', async () => {
-  await database.pool.query(
+it.each(['/uploads', '/batched'])('is not stored when its job cannot be: %s', async (base) => {
+  await on.database.pool.query(
     "alter table test_jobs add constraint full_queue check (type <> 'upload.process') not valid",
   )
   try {
-    expect((await post('kind=document', png(1000))).status).toBe(500)
+    if (base === '/batched') {
+      expect((await post('kind=document', png(1000), {}, base)).status).toBe(500)
+      await nothingLeft()
+    }
+    expect((await post('kind=document', png(2 * MB), {}, base)).status).toBe(500)
     expect(await rows()).toMatchObject([{ state: 'receiving' }])
   } finally {
-    await database.pool.query('alter table test_jobs drop constraint full_queue')
+    await on.database.pool.query('alter table test_jobs drop constraint full_queue')
   }
 })
 
 it('finds every upload by an index', async () => {
   const plan = async (query: string): Promise<string> => {
-    const client = await database.pool.connect()
+    const client = await on.database.pool.connect()
     try {
       await client.query('begin; set local enable_seqscan = off')
       const result = await client.query(`explain ${query}`)
