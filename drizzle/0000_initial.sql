@@ -92,6 +92,7 @@ CREATE TABLE "breakwater"."query_history" (
 	"calls_so_far" bigint NOT NULL,
 	"milliseconds_so_far" double precision NOT NULL,
 	"rows_so_far" bigint NOT NULL,
+	"seen_at" timestamp with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "query_history_kind_key_taken_at_pk" PRIMARY KEY("kind","key","taken_at")
 );
 --> statement-breakpoint

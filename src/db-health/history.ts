@@ -18,7 +18,8 @@ export interface QueryHistoryOptions {
 /** A history of what Postgres counts. */
 export interface QueryHistory {
   /**
-   * Writes down what has happened since the last time. One round trip; for a cron. Gives the number of rows, 0 when it
+   * Adds what has happened since the last time to the hour's row of each of the 200 statements that cost most, and of
+   * the 200 largest tables. One round trip; for a cron. Gives the number of rows, 0 when it
    * was not due, or undefined where `pg_stat_statements` is not to be had.
    */
   snapshot(): Promise<number | undefined>
@@ -30,6 +31,10 @@ export interface QueryHistory {
 
 const seconds = (ms: number): SQL => sql`make_interval(secs => ${ms / 1000}::float8)`
 
+// How many statements, and tables, one look writes down: those that cost most, those that are largest. With a row an
+// hour for each, what is kept and what a report reads is bounded, whatever the application does.
+const MOST = 200
+
 function snapshotSql(every: number, keep: number): SQL {
   // Counters that went back were reset: all that they hold is new.
   const since = (now: string, before: string): SQL =>
@@ -37,31 +42,37 @@ function snapshotSql(every: number, keep: number): SQL {
       `case when b.key is null then 0 when s.calls < b.calls_so_far then s.${now} else s.${now} - b.${before} end`,
     )
   return sql`with due as (
-      select 1 where not exists (select from breakwater.query_history where taken_at > now() - ${seconds(every)})
+      select 1 where not exists (select from breakwater.query_history
+        where taken_at >= date_trunc('hour', now() - ${seconds(every)}) and seen_at > now() - ${seconds(every)})
     ), old as (
-      delete from breakwater.query_history where (kind, key, taken_at) in (
-        select kind, key, taken_at from breakwater.query_history where taken_at < now() - ${seconds(keep)}
-          and exists (select from due) limit 5000)
+      delete from breakwater.query_history where ctid = any(array(
+        select ctid from breakwater.query_history where taken_at < now() - ${seconds(keep)}
+          and exists (select from due) order by taken_at limit 5000))
     ), seen as (
-      select 'statement' as kind, queryid::text as key, left(min(query), 1000) as text, sum(calls)::bigint as calls,
+      (select 'statement' as kind, queryid::text as key, left(min(query), 1000) as text, sum(calls)::bigint as calls,
         sum(total_exec_time) as ms, sum(rows)::bigint as rows, null::bigint as live
       from pg_stat_statements
       where dbid = (select oid from pg_database where datname = current_database()) and queryid is not null
         and query ~* '^\\s*(select|insert|update|delete|merge|with)\\y' and query !~ 'query_history'
-      group by queryid
+      group by queryid order by ms desc limit ${MOST})
       union all
-      select 'table', relid::regclass::text, null, seq_scan, 0, seq_tup_read, n_live_tup from pg_stat_user_tables
-      where schemaname <> 'drizzle'
+      (select 'table', relid::regclass::text, null, seq_scan, 0, seq_tup_read, n_live_tup from pg_stat_user_tables
+      where schemaname <> 'drizzle' order by n_live_tup desc limit ${MOST})
     )
-    insert into breakwater.query_history
-      (kind, key, taken_at, text, calls, milliseconds, rows, calls_so_far, milliseconds_so_far, rows_so_far)
-    select s.kind, s.key, now(), s.text, ${since('calls', 'calls_so_far')}, ${since('ms', 'milliseconds_so_far')},
-      coalesce(s.live, ${since('rows', 'rows_so_far')}), s.calls, s.ms, s.rows
+    insert into breakwater.query_history as h
+      (kind, key, taken_at, text, calls, milliseconds, rows, calls_so_far, milliseconds_so_far, rows_so_far, seen_at)
+    select s.kind, s.key, date_trunc('hour', now()), s.text, ${since('calls', 'calls_so_far')},
+      ${since('ms', 'milliseconds_so_far')}, coalesce(s.live, ${since('rows', 'rows_so_far')}), s.calls, s.ms, s.rows, now()
     from seen s left join lateral (
       select h.* from breakwater.query_history h where h.kind = s.kind and h.key = s.key order by h.taken_at desc limit 1
     ) b on true
     where exists (select from due)
       and (b.key is null or s.calls <> b.calls_so_far or s.kind = 'table' and s.live <> b.rows)
+    on conflict (kind, key, taken_at) do update set text = excluded.text, calls = h.calls + excluded.calls,
+      milliseconds = h.milliseconds + excluded.milliseconds,
+      rows = case when h.kind = 'table' then excluded.rows else h.rows + excluded.rows end,
+      calls_so_far = excluded.calls_so_far, milliseconds_so_far = excluded.milliseconds_so_far,
+      rows_so_far = excluded.rows_so_far, seen_at = excluded.seen_at
     returning 1`
 }
 
