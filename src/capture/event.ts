@@ -2,6 +2,7 @@ import type { ReportHint, Severity, Span, Work } from '../core/index.ts'
 import { redact } from '../core/redact.ts'
 import { redactText } from '../core/redact-text.ts'
 import type { Frame, RawEvent } from './client.ts'
+import { debugImages } from './debug-images.ts'
 import type { RequestData } from './request-data.ts'
 
 /** What stays the same for all events of a worker. */
@@ -19,6 +20,8 @@ export interface Surroundings {
   readonly request: RequestData | undefined
   /** Of a page; that of the work otherwise. */
   readonly trace?: Readonly<Record<string, string>>
+  /** Debug ids of a page's scripts by their addresses; those of this isolate otherwise. */
+  readonly debugIds?: Readonly<Record<string, string>>
 }
 
 const text = (value: unknown, max: number): string => redactText(String(value ?? ''), { maxLength: max })
@@ -97,6 +100,7 @@ export function errorEvent(
   const level: Severity = hint.level ?? 'error'
   const mechanism = { type: hint.mechanism ?? 'generic', handled: hint.handled ?? true }
   const values = raw.exception?.values?.slice(0, 10)
+  const images = values ? debugImages(values, around.debugIds) : []
   return {
     ...common(identity, around),
     event_id: raw.event_id,
@@ -116,6 +120,7 @@ export function errorEvent(
           },
         }
       : { message: text(raw.message, 2000) }),
+    ...(images.length > 0 && { debug_meta: { images } }),
     tags: tags(hint, work),
     ...(hint.extra && { extra: redact(hint.extra) }),
     ...(hint.fingerprint && { fingerprint: hint.fingerprint.map((part) => text(part, 200)) }),

@@ -15,6 +15,8 @@ export interface CheckedReport {
     readonly frames: readonly Frame[]
   }[]
   readonly vitals: Readonly<Record<string, number>>
+  /** Debug ids of the page's scripts by their addresses. */
+  readonly debugIds: Readonly<Record<string, string>>
 }
 
 const VITALS = ['lcp', 'fcp', 'cls', 'inp', 'ttfb'] as const
@@ -66,6 +68,12 @@ export function checkReport(body: string): CheckedReport | undefined {
     const n = isObject(vitals) ? vitals[name] : undefined
     if (typeof n === 'number' && n >= 0 && n < 3_600_000) told[name] = n
   }
+  const debugIds: Record<string, string> = {}
+  const ids = isObject(value['debug']) ? Object.entries(value['debug']) : []
+  for (const [file, id] of ids.slice(0, 20)) {
+    if (typeof id === 'string' && /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/.test(id))
+      debugIds[filename(file)] = id
+  }
   const release = text(value['release'], 100)
   return {
     trace,
@@ -82,6 +90,7 @@ export function checkReport(body: string): CheckedReport | undefined {
       frames: Array.isArray(error['frames']) ? error['frames'].slice(-30).flatMap(frame) : [],
     })),
     vitals: told,
+    debugIds,
   }
 }
 

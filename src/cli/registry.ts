@@ -11,4 +11,5 @@ export const commands: Readonly<Record<string, () => Promise<CommandModule>>> = 
   uploads: () => import('./uploads.ts'),
   limits: () => import('./limits.ts'),
   alerts: () => import('./alerts.ts'),
+  sourcemaps: () => import('./sourcemaps.ts'),
 }

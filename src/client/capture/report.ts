@@ -23,8 +23,23 @@ export interface PageReport {
   readonly errors: readonly PageError[]
   /** Milliseconds, `cls` apart, which has no unit. */
   readonly vitals?: Readonly<Record<string, number>>
+  /** Debug ids of the scripts that the errors run through, by their addresses. */
+  readonly debug?: Readonly<Record<string, string>>
   /** How many more there were. */
   readonly dropped?: number
+}
+
+type Register = { readonly _sentryDebugIds?: Readonly<Record<string, string>> }
+
+/** The debug ids of scripts that left theirs on the global object when they were loaded, as bundlers' plugins have it. */
+export function debugIds(errors: readonly PageError[]): Record<string, string> | undefined {
+  const files = new Set(errors.flatMap(({ frames }) => frames.map(({ filename }) => filename)))
+  const found: Record<string, string> = {}
+  for (const [stack, id] of Object.entries((globalThis as Register)._sentryDebugIds ?? {})) {
+    const file = parseStack(stack).at(-1)?.filename
+    if (file !== undefined && files.has(file)) found[file] = id
+  }
+  return Object.keys(found).length > 0 ? found : undefined
 }
 
 /** An error, or whatever was thrown in its place, in the form that is sent. */

@@ -1,5 +1,5 @@
 import { watchFetch } from './fetching.ts'
-import { type PageError, type PageReport, pageError } from './report.ts'
+import { debugIds, type PageError, type PageReport, pageError } from './report.ts'
 import { watchVitals } from './vitals.ts'
 
 /** Options of {@link startCapture}. */
@@ -55,6 +55,7 @@ export function startCapture(options: PageCaptureOptions = {}): PageCapture {
     const withVitals = last && !left
     if (waiting.length === 0 && !withVitals) return
     left ||= last
+    const debug = debugIds(waiting)
     const report: PageReport = {
       v: 1,
       trace,
@@ -63,6 +64,7 @@ export function startCapture(options: PageCaptureOptions = {}): PageCapture {
       ...(release !== undefined && { release }),
       errors: waiting,
       ...(withVitals && { vitals }),
+      ...(debug && { debug }),
       ...(dropped > 0 && { dropped }),
     }
     waiting = []

@@ -93,7 +93,13 @@ class Stack {
           ? createUpstashApp({ token, statePath: this.#state.at('upstash.json') })
           : redisApp(redisUrl, token),
       ),
-      this.#serve('sentry', () => createSentryApp({ file: this.#state.at('sentry.ndjson') })),
+      this.#serve('sentry', () =>
+        createSentryApp({
+          file: this.#state.at('sentry.ndjson'),
+          artifacts: this.#state.at('sentry-artifacts'),
+          sources: this.#dir,
+        }),
+      ),
       this.#serve('mail', () => createMailboxApp({ file: this.#state.at('mail.ndjson') })),
     ])
     this.#options.signal?.throwIfAborted()

@@ -4,14 +4,24 @@ import { cors } from 'hono/cors'
 import type { Shelf } from '../shelf.ts'
 import { BodyError, inflateAny, readBody } from './body.ts'
 import { EnvelopeError, parseEnvelope } from './envelope.ts'
+import type { Originals } from './originals.ts'
 import { at, type CapturedRecord, textAt, toRecord } from './record.ts'
 
 /**
  * Where SDKs send to: `/api/<project>/envelope/`, the older `/store/`, and `/security/` for reports of browsers.
  * @param keys The public keys that are taken; absent, any.
  */
-export function ingest(shelf: Shelf<CapturedRecord>, keys?: readonly string[]): Hono {
+export function ingest(
+  shelf: Shelf<CapturedRecord>,
+  keys: readonly string[] | undefined,
+  originals: Originals,
+): Hono {
   const app = new Hono({ strict: false })
+  // Now: the next build takes this one's map away.
+  const keep = (record: CapturedRecord): void => {
+    const found = record.type === 'event' ? originals.of(record.payload) : undefined
+    shelf.add(found ? { ...record, originals: found } : record)
+  }
   // SDKs in pages post from any origin and read the back-off.
   app.use(
     '/api/:project{[0-9]+}/:kind{envelope|store|security}',
@@ -34,7 +44,7 @@ export function ingest(shelf: Shelf<CapturedRecord>, keys?: readonly string[]): 
     const envelope = parseEnvelope(await readBody(c.req.raw))
     const denied = refuseKey(c, keys, textAt(envelope.header, 'dsn'))
     if (denied) return denied
-    for (const item of envelope.items) shelf.add(toRecord(c.req.param('project'), envelope.header, item))
+    for (const item of envelope.items) keep(toRecord(c.req.param('project'), envelope.header, item))
     const id = textAt(envelope.header, 'event_id')
     return c.json(id === undefined ? {} : { id })
   })
@@ -49,7 +59,7 @@ export function ingest(shelf: Shelf<CapturedRecord>, keys?: readonly string[]): 
       {},
       { header: { type }, payload: Buffer.from(JSON.stringify(event)) },
     )
-    shelf.add(record)
+    keep(record)
     return c.json(record.eventId === undefined ? {} : { id: record.eventId })
   })
 

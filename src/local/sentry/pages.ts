@@ -1,5 +1,6 @@
 import { html } from 'hono/html'
 import { json, type Markup, renderPage, when } from '../page.ts'
+import type { Original } from './originals.ts'
 import {
   at,
   type CapturedRecord,
@@ -96,7 +97,9 @@ export function detailPage(record: CapturedRecord, sameTrace: readonly CapturedR
     <table><tbody>${facts.map(([name, value]) =>
       value === undefined ? '' : html`<tr><th>${name}</th><td>${value}</td></tr>`,
     )}</tbody></table>
-    ${exceptionsOf(payload).reverse().map(exception)}
+    ${exceptionsOf(payload)
+      .map((one, i) => exception(one, record.originals?.[i]))
+      .reverse()}
     ${pairs('Tags', at(payload, 'tags'))}
     ${spans(payload)}
     ${breadcrumbs(at(payload, 'breadcrumbs'))}
@@ -111,20 +114,43 @@ export function detailPage(record: CapturedRecord, sameTrace: readonly CapturedR
   return renderPage({ title: record.title, back: { href: '/', text: '← All' }, body })
 }
 
-function exception({ type, value, mechanism, handled, frames }: SeenException): Markup {
-  const lines = [...frames].reverse().map((frame) => {
-    const where = textAt(frame, 'filename') ?? textAt(frame, 'abs_path') ?? textAt(frame, 'module') ?? '?'
-    const place = [where, numberAt(frame, 'lineno'), numberAt(frame, 'colno')].filter(
-      (part) => part !== undefined,
-    )
-    const text = `${textAt(frame, 'function') ?? '(anonymous)'}  ${place.join(':')}\n`
-    return at(frame, 'in_app') === false ? html`<span class="dim">${text}</span>` : html`${text}`
-  })
+function exception(
+  { type, value, mechanism, handled, frames }: SeenException,
+  originals: readonly (Original | null)[] | undefined,
+): Markup {
+  let shown = 0
+  const lines = frames
+    .map((frame, i) => ({ frame, original: originals?.[i] ?? undefined }))
+    .reverse()
+    .map(({ frame, original }) => {
+      const where = textAt(frame, 'filename') ?? textAt(frame, 'abs_path') ?? textAt(frame, 'module') ?? '?'
+      const place = [where, numberAt(frame, 'lineno'), numberAt(frame, 'colno')]
+        .filter((part) => part !== undefined)
+        .join(':')
+      const name = textAt(frame, 'function') ?? '(anonymous)'
+      const own = at(frame, 'in_app') !== false && !original?.filename.includes('node_modules/')
+      if (original === undefined) {
+        const text = `${name}  ${place}\n`
+        return own ? html`${text}` : html`<span class="dim">${text}</span>`
+      }
+      const text = `${name}  ${original.filename}:${original.lineno}:${original.colno}`
+      const line = html`${own ? text : html`<span class="dim">${text}</span>`}  <span class="dim">${place}</span>\n`
+      // The lines of the first calls that are the app's own: what somebody looks for.
+      return own && ++shown <= 3 ? html`${line}${context(original)}` : line
+    })
   const how = [mechanism, handled === undefined ? '' : handled ? 'handled' : 'unhandled']
     .filter(Boolean)
     .join(', ')
   return html`<h2><span class="bad">${type}</span>${value === '' ? '' : `: ${value}`} <span class="dim">${how}</span></h2>
     ${lines.length > 0 ? html`<pre>${lines}</pre>` : html`<p class="dim">No stack.</p>`}`
+}
+
+function context({ context: around, lineno }: Original): Markup | '' {
+  if (around === undefined) return ''
+  return html`${around.lines.map((text, i) => {
+    const line = `${String(around.from + i).padStart(6)}  ${text}\n`
+    return around.from + i === lineno ? html`<b>${line}</b>` : html`<span class="dim">${line}</span>`
+  })}`
 }
 
 function pairs(title: string, value: unknown): Markup | '' {

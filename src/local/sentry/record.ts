@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { EnvelopeItem } from './envelope.ts'
+import type { Original } from './originals.ts'
 
 /** One thing that was captured, as the stand-in keeps it. */
 export interface CapturedRecord {
@@ -24,6 +25,8 @@ export interface CapturedRecord {
   readonly envelope: Readonly<Record<string, unknown>>
   /** The item's JSON as it came; text where it was none, and base64 where it was not even that. */
   readonly payload: unknown
+  /** Where the frames of its exceptions come from, where source maps say it. */
+  readonly originals?: readonly (readonly (Original | null)[])[]
 }
 
 /** Makes a record of one item. */

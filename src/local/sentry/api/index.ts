@@ -1,8 +1,12 @@
 import { Hono } from 'hono'
 import { AlertsOfSentry, alertsApi } from './alerts.ts'
+import { type Artifacts, artifactsApi } from './artifacts.ts'
 
-/** Sentry's public API below `/api/0`, as far as this package speaks to it. @param tokens Those that are known; absent, any. */
-export function sentryApi(tokens?: readonly string[]): Hono {
+/**
+ * Sentry's public API below `/api/0`, as far as this package speaks to it.
+ * @param tokens Those that are known; absent, any.
+ */
+export function sentryApi(artifacts: Artifacts, tokens?: readonly string[]): Hono {
   const app = new Hono({ strict: false })
   app.use(async (c, next) => {
     const token = /^Bearer (\S+)$/.exec(c.req.header('authorization') ?? '')?.[1]
@@ -11,5 +15,6 @@ export function sentryApi(tokens?: readonly string[]): Hono {
     return next()
   })
   app.route('/', alertsApi(new AlertsOfSentry()))
+  app.route('/', artifactsApi(artifacts))
   return app
 }
