@@ -17,7 +17,7 @@ const malformed = (what: string) => new RangeError(`CBOR: ${what}`)
 /**
  * Reads one item and says where it ends. Takes what CTAP2's canonical form has: definite lengths, integers and texts
  * as keys, no tags, no floats but none at all.
- * @throws RangeError for anything else
+ * @throws RangeError for anything else, and TypeError for a text that is not UTF-8
  */
 export function readCbor(
   bytes: Uint8Array<ArrayBuffer>,

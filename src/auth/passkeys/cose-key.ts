@@ -24,10 +24,12 @@ function readInteger(der: Bytes, at: number): { readonly bytes: Bytes; readonly 
   const length = der[at + 1] ?? 0
   const end = at + 2 + length
   const digits = der.subarray(at + 2, end)
-  const padded = digits[0] === 0 && ((digits[1] ?? 0) & 0x80) !== 0
+  const padded = digits[0] === 0 && digits.length > 1
   const number = padded ? digits.subarray(1) : digits
   const negative = ((digits[0] ?? 0x80) & 0x80) !== 0
-  if (der[at] !== 0x02 || end > der.length || negative || number.length > 32) {
+  // A zero in front says that the number is positive, and stands nowhere else.
+  const longer = padded && ((digits[1] ?? 0) & 0x80) === 0
+  if (der[at] !== 0x02 || end > der.length || negative || longer || number.length > 32) {
     throw new RangeError('An ECDSA signature in another form than DER')
   }
   const bytes = new Uint8Array(32)

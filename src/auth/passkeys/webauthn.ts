@@ -134,7 +134,8 @@ export const webauthn: WebAuthnVerifier = {
     checkClientData(response.response.clientDataJSON, 'webauthn.create', expected)
     const object = readCborMap(decoded(response.response.attestationObject, 'attestationObject'))
     const authData = object.get('authData')
-    must(authData instanceof Uint8Array, 'the attestation has no authenticator data')
+    const stated = typeof object.get('fmt') === 'string' && object.get('attStmt') instanceof Map
+    must(stated && authData instanceof Uint8Array, 'the attestation is malformed')
     const data = readAuthenticatorData(authData)
     await checkAuthenticator(data, expected.rpId)
     const { credential } = data
