@@ -32,13 +32,27 @@ interface Result {
   readonly delay?: number
 }
 
-function inWork<T>(trace: TraceContext | undefined, id: string, fn: () => T): T {
+/** Runs a job as a unit of work of its own, in the trace of the request that made it. */
+async function inWork(
+  trace: TraceContext | undefined,
+  { id, type }: Claim,
+  fn: () => Promise<Attempt>,
+): Promise<Attempt> {
   const outer = currentWork()
   const work = workFor('queue', outer, { ...(trace && { trace }) })
   work.facts.set('jobId', id)
+  work.facts.set('job', type)
+  const ended = outer?.begin?.(work)
   // The batch's observers hear of what happens in its messages.
   if (outer?.fail) work.observe?.({ failed: (error, mechanism) => outer.fail?.(error, mechanism) })
-  return runWork(work, fn)
+  let ok = false
+  try {
+    const result = await runWork(work, fn)
+    ok = result.outcome !== 'retried' && result.outcome !== 'dead'
+    return result
+  } finally {
+    ended?.(`job ${type}`, ok)
+  }
 }
 
 /** One job that a message asks for. */
@@ -102,10 +116,10 @@ export async function runJobs(
   const run = async (one: Claim): Promise<void> => {
     const wants = byId.get(one.id)
     try {
-      const result = await inWork(wants?.trace, one.id, async (): Promise<Attempt> => {
-        const lost = await holds.begin(one)
+      const result = await inWork(wants?.trace, one, async () => {
+        const loss = await holds.begin(one)
         return attempt(consumer, one, {
-          lost,
+          loss,
           finish: (claim) => {
             slots.free(one.id)
             return finisher.finish(claim)
