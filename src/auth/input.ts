@@ -63,7 +63,7 @@ async function readJson(c: Context): Promise<Readonly<Record<string, unknown>>> 
 export function body<S extends Shape>(
   shape: S,
 ): MiddlewareHandler<object, string, { in: { json: Values<S> }; out: { json: Values<S> } }> {
-  return async function validBody(c: Context, next: Next): Promise<void> {
+  const validBody = async (c: Context, next: Next): Promise<void> => {
     const object = await readJson(c)
     const faults: FieldFault[] = []
     const values: Record<string, unknown> = {}
@@ -76,4 +76,6 @@ export function body<S extends Shape>(
     c.req.addValidatedData('json', values)
     await next()
   }
+  // For whoever describes the route.
+  return Object.assign(validBody, { shape })
 }
