@@ -15,6 +15,13 @@ export interface Contender {
 
 const BATCH = 100
 
+/** Batches at once: Queues calls several consumers, and graphile-worker fetches ahead. */
+const LANES = 2
+
+/** Runs something in so many lanes. */
+const inLanes = (lane: () => Promise<void>): Promise<unknown> =>
+  Promise.all(Array.from({ length: LANES }, lane))
+
 /** Counts what every `pg` client of this process asks of Postgres. */
 export function countStatements(clients: readonly { Client: { prototype: object } }[]): { take(): number } {
   let count = 0
@@ -77,12 +84,14 @@ export function breakwater(url: string): Contender & { readonly pool: pg.Pool } 
     },
     async drain(_, ran) {
       tell = ran
-      while (sent.length > 0) {
-        const messages = sent
-          .splice(0, BATCH)
-          .map((body) => ({ id: '', body, attempts: 1, ack() {}, retry() {} }))
-        await jobs.consume({ queue: 'jobs', messages })
-      }
+      await inLanes(async () => {
+        while (sent.length > 0) {
+          const messages = sent
+            .splice(0, BATCH)
+            .map((body) => ({ id: '', body, attempts: 1, ack() {}, retry() {} }))
+          await jobs.consume({ queue: 'jobs', messages })
+        }
+      })
     },
     stop: () => pool.end(),
   }
@@ -106,15 +115,17 @@ export async function pgBoss(url: string): Promise<Contender> {
       }
     },
     async drain(_, ran) {
-      for (;;) {
-        const found = await boss.fetch<{ n: number }>('noop', { batchSize: BATCH })
-        if (found.length === 0) return
-        for (const { data } of found) ran(data.n)
-        await boss.complete(
-          'noop',
-          found.map(({ id }) => id),
-        )
-      }
+      await inLanes(async () => {
+        for (;;) {
+          const found = await boss.fetch<{ n: number }>('noop', { batchSize: BATCH })
+          if (found.length === 0) return
+          for (const { data } of found) ran(data.n)
+          await boss.complete(
+            'noop',
+            found.map(({ id }) => id),
+          )
+        }
+      })
     },
     stop: () => boss.stop({ graceful: false }),
   }

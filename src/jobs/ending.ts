@@ -59,21 +59,38 @@ async function end(db: JobsDatabase | JobsTransaction, which: SQL, set: SQL): Pr
   }
 }
 
+/** A lease, and whether others may wait for its job. */
+export type Held = Pick<Claim, 'id' | 'token' | 'batched'>
+
 /** Jobs by their ids and their leases. */
-function mine(claims: readonly Pick<Claim, 'id' | 'token'>[]): SQL {
+function mine(claims: readonly Held[]): SQL {
   const tokens = [...new Set(claims.map(({ token }) => token))]
   return sql`id = any(${arrayOf(claims.map(({ id }) => id))}::uuid[]) and lease_token = any(${arrayOf(tokens)}::uuid[])`
+}
+
+/** What {@link finish} did. */
+export interface Finished {
+  /** Ids of those that are done. */
+  readonly done: ReadonlySet<string>
+  readonly ready: readonly Ended[]
 }
 
 /**
  * Marks jobs done whose leases are still ours. In the handler's transaction, this is what makes the effect happen
  * once.
  */
-export function finish(
-  db: JobsDatabase | JobsTransaction,
-  claims: readonly Pick<Claim, 'id' | 'token'>[],
-): Promise<Ending> {
-  return end(db, mine(claims), sql`state = 'done', failure = null, failure_detail = null`)
+export async function finish(db: JobsDatabase | JobsTransaction, claims: readonly Held[]): Promise<Finished> {
+  const set = sql`state = 'done', failure = null, failure_detail = null`
+  if (claims.some(({ batched }) => batched)) {
+    const { ended, ready } = await end(db, mine(claims), set)
+    return { done: new Set(ended.map(({ id }) => id)), ready }
+  }
+  // Nobody waits for any of them, as for most: half the work.
+  const rows = rowsOf<{ id: string }>(
+    await db.execute(sql`update ${jobs} set ${set}, lease_token = null, lease_until = null, finished_at = now()
+      where ${mine(claims)} returning id::text as id`),
+  )
+  return { done: new Set(rows.map(({ id }) => id)), ready: [] }
 }
 
 /** Gives a job up, if its lease is still ours. */

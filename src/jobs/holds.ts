@@ -1,6 +1,5 @@
 import type { JobsDatabase } from './database.ts'
-import { type Ending, finish } from './ending.ts'
-import { JobCancelled } from './errors.ts'
+import { type Finished, finish } from './ending.ts'
 import { type Claim, heartbeat } from './lease.ts'
 
 /** How often leases are looked at. Jobs that are quicker never cost this query. */
@@ -9,12 +8,29 @@ const BEAT = 5000
 /** A lease not looked at for this long may be near its end: within the grace between a timeout and its lease. */
 const STALE = 20_000
 
-/** One held lease. */
-interface Hold {
+/** Says when a lease is no longer ours. */
+export interface Loss {
+  readonly lost: boolean
+  /** Called once, when it is lost; undefined to hear no more. */
+  onLoss: (() => void) | undefined
+}
+
+/** One held lease. A signal for each costs more than most jobs, so it is made for those who ask. */
+class Hold implements Loss {
   readonly claim: Claim
-  readonly controller: AbortController
-  begun: boolean
-  seen: number
+  lost = false
+  onLoss: (() => void) | undefined
+  begun = false
+  seen: number = Date.now()
+
+  constructor(claim: Claim) {
+    this.claim = claim
+  }
+
+  lose(): void {
+    this.lost = true
+    this.onLoss?.()
+  }
 }
 
 /**
@@ -31,20 +47,18 @@ export class Holds {
   }
 
   add(claims: readonly Claim[]): void {
-    for (const claim of claims) {
-      this.#held.set(claim.id, { claim, controller: new AbortController(), begun: false, seen: Date.now() })
-    }
+    for (const claim of claims) this.#held.set(claim.id, new Hold(claim))
     this.#timer ??= this.#next()
   }
 
-  /** Says that a job begins. The signal is aborted when its lease is lost. */
-  async begin(claim: Claim): Promise<AbortSignal> {
+  /** Says that a job begins. What is returned tells when its lease is lost. */
+  async begin(claim: Claim): Promise<Loss> {
     const hold = this.#held.get(claim.id)
     if (hold === undefined) throw new TypeError('No such lease')
     // It waited behind others, and nothing was heard of its lease.
-    if (!hold.controller.signal.aborted && Math.abs(Date.now() - hold.seen) > STALE) await this.#beat([hold])
+    if (!hold.lost && Math.abs(Date.now() - hold.seen) > STALE) await this.#beat([hold])
     hold.begun = true
-    return hold.controller.signal
+    return hold
   }
 
   /** It has ended, whichever way. */
@@ -64,7 +78,7 @@ export class Holds {
   }
 
   async #beat(holds: readonly Hold[]): Promise<void> {
-    const asked = holds.filter(({ controller }) => !controller.signal.aborted)
+    const asked = holds.filter(({ lost }) => !lost)
     if (asked.length === 0) return
     const waiting = asked.filter(({ begun }) => !begun)
     const alive = await heartbeat(
@@ -75,7 +89,7 @@ export class Holds {
     for (const hold of asked) {
       // Whoever has ended meanwhile has dropped its lease, and is not to be told.
       if (alive.has(hold.claim.id)) hold.seen = Date.now()
-      else if (this.#held.get(hold.claim.id) === hold) hold.controller.abort(new JobCancelled())
+      else if (this.#held.get(hold.claim.id) === hold) hold.lose()
     }
   }
 }
@@ -89,9 +103,9 @@ export class Finisher {
   #open: { claim: Claim; resolve: (done: boolean) => void; reject: (error: unknown) => void }[] = []
   #busy = 0
   #timer: ReturnType<typeof setTimeout> | undefined
-  readonly #ready: (ready: Ending['ready']) => void
+  readonly #ready: (ready: Finished['ready']) => void
 
-  constructor(db: JobsDatabase, ready: (ready: Ending['ready']) => void) {
+  constructor(db: JobsDatabase, ready: (ready: Finished['ready']) => void) {
     this.#db = db
     this.#ready = ready
   }
@@ -119,8 +133,7 @@ export class Finisher {
       this.#db,
       open.map(({ claim }) => claim),
     ).then(
-      ({ ended, ready }) => {
-        const done = new Set(ended.map(({ id }) => id))
+      ({ done, ready }) => {
         for (const { claim, resolve } of open) resolve(done.has(claim.id))
         if (ready.length > 0) this.#ready(ready)
       },

@@ -8,7 +8,12 @@ import { type JobRow, jobs } from './schema.ts'
 export type Claim = Pick<
   JobRow,
   'id' | 'type' | 'version' | 'input' | 'inputObject' | 'attempt' | 'maxAttempts' | 'priority' | 'steps'
-> & { readonly token: string; readonly traceparent: string | null }
+> & {
+  readonly token: string
+  readonly traceparent: string | null
+  /** Whether it belongs to a batch, which counts it when it ends. */
+  readonly batched: boolean
+}
 
 /** The columns of a claim. */
 export const claimed: Pick<
@@ -23,6 +28,7 @@ export const claimed: Pick<
   | 'priority'
   | 'steps'
   | 'traceparent'
+  | 'batchId'
 > = {
   id: jobs.id,
   type: jobs.type,
@@ -34,6 +40,7 @@ export const claimed: Pick<
   priority: jobs.priority,
   steps: jobs.steps,
   traceparent: jobs.traceparent,
+  batchId: jobs.batchId,
 }
 
 /**
@@ -57,7 +64,7 @@ export async function claim(db: JobsDatabase, ids: readonly string[], suspects: 
         debounce = null
       where id = any(${arrayOf(ids)}::uuid[]) and (attempt < max_attempts and (${which})) is true
       returning id, type, version, input, input_object as "inputObject", attempt, max_attempts as "maxAttempts",
-        priority, steps, traceparent, lease_token as token)
+        priority, steps, traceparent, lease_token as token, batch_id is not null as batched)
       select json_agg(claimed)::text as claims from claimed`),
   )
   return JSON.parse(found?.claims ?? '[]') as Claim[]

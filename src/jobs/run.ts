@@ -3,6 +3,7 @@ import type { TransactionalJobContext } from './context.ts'
 import type { JobsDatabase, JobsTransaction } from './database.ts'
 import { bury, type Ended, finish } from './ending.ts'
 import { JobCancelled, JobTimeout, LeaseLost, PermanentError, RetryLater } from './errors.ts'
+import type { Loss } from './holds.ts'
 import type { AnyJob } from './job.ts'
 import { enterLane, leaveLane } from './lanes.ts'
 import { type Claim, postpone } from './lease.ts'
@@ -33,27 +34,41 @@ export const wake = (consumer: Consumer, ready: readonly Ended[]): Promise<void>
     ready.map(({ id, traceparent }) => ({ id, delay: 0, traceparent: traceparent ?? undefined })),
   )
 
-/** Runs a handler until it returns, its time is over, or the job is no longer its own. */
-async function within(
-  def: AnyJob,
-  lost: AbortSignal,
-  fn: (signal: AbortSignal) => Promise<void> | void,
-): Promise<void> {
-  const controller = new AbortController()
-  const { promise: stopped, reject } = Promise.withResolvers<never>()
-  const stop = (error: Error): void => {
-    controller.abort(error)
-    reject(error)
+/** What tells a handler to stop. Its signal is made when first asked for: most never do. */
+class Stop {
+  #controller: AbortController | undefined
+  #reason: Error | undefined
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      if (this.#reason) this.#controller.abort(this.#reason)
+    }
+    return this.#controller.signal
   }
-  const cancelled = (): void => stop(new JobCancelled())
-  if (lost.aborted) throw new JobCancelled()
-  lost.addEventListener('abort', cancelled)
-  const timer = setTimeout(() => stop(new JobTimeout(def.timeout)), def.timeout)
+
+  now(reason: Error): void {
+    this.#reason = reason
+    this.#controller?.abort(reason)
+  }
+}
+
+/** Runs a handler until it returns, its time is over, or the job is no longer its own. */
+async function within(def: AnyJob, loss: Loss, fn: (stop: Stop) => Promise<void> | void): Promise<void> {
+  if (loss.lost) throw new JobCancelled()
+  const stop = new Stop()
+  const { promise: stopped, reject } = Promise.withResolvers<never>()
+  const end = (reason: Error): void => {
+    stop.now(reason)
+    reject(reason)
+  }
+  loss.onLoss = () => end(new JobCancelled())
+  const timer = setTimeout(() => end(new JobTimeout(def.timeout)), def.timeout)
   try {
-    await Promise.race([(async () => fn(controller.signal))(), stopped])
+    await Promise.race([(async () => fn(stop))(), stopped])
   } finally {
     clearTimeout(timer)
-    lost.removeEventListener('abort', cancelled)
+    loss.onLoss = undefined
   }
 }
 
@@ -86,8 +101,7 @@ export interface Attempt {
 
 /** How an attempt is carried out: by the queue's consumer, or by a workflow. */
 export interface Means {
-  /** Aborted when the lease is lost. */
-  readonly lost: AbortSignal
+  readonly loss: Loss
   /** Marks a job without a transaction done; false when the lease was lost. */
   finish(claim: Claim): Promise<boolean>
   readonly perform?: Perform
@@ -101,13 +115,15 @@ export async function execute(consumer: Consumer, def: AnyJob, claim: Claim, mea
     const ms = await enterLane(consumer.db, lane, claim.id, def.timeout + 30_000, def.limit)
     if (ms !== undefined) throw new Crowded(ms)
   }
-  const context = (signal: AbortSignal, tx?: JobsTransaction): TransactionalJobContext<unknown> => ({
+  const context = (stop: Stop, tx?: JobsTransaction): TransactionalJobContext<unknown> => ({
     input,
     id: claim.id,
     attempt: claim.attempt,
     last: claim.attempt >= claim.maxAttempts,
-    signal,
-    step: stepsOf(consumer.db, claim, signal, means.perform),
+    get signal() {
+      return stop.signal
+    },
+    step: stepsOf(consumer.db, claim, stop, means.perform),
     progress: progressOf(consumer.db, claim),
     log: logFor(consumer.log, claim),
     // Only those who declared a transaction see it.
@@ -115,16 +131,16 @@ export async function execute(consumer: Consumer, def: AnyJob, claim: Claim, mea
   })
   try {
     if (!def.transactional) {
-      await within(def, means.lost, (signal) => def.handler(context(signal)))
+      await within(def, means.loss, (stop) => def.handler(context(stop)))
       if (!(await means.finish(claim))) throw new LeaseLost()
       return
     }
     const { ready } = await consumer.db.transaction(async (tx: JobsTransaction) => {
-      await within(def, means.lost, (signal) => def.handler(context(signal, tx)))
-      const ending = await finish(tx, [claim])
+      await within(def, means.loss, (stop) => def.handler(context(stop, tx)))
+      const finished = await finish(tx, [claim])
       // The fence: a worker that was too slow finds another's token here, and its effect is rolled back.
-      if (ending.ended.length === 0) throw new LeaseLost()
-      return ending
+      if (finished.done.size === 0) throw new LeaseLost()
+      return finished
     })
     await wake(consumer, ready)
   } finally {

@@ -14,7 +14,7 @@ export type Perform = <T>(name: string, fn: () => Promise<T>) => Promise<T>
 export function stepsOf(
   db: JobsDatabase,
   claim: Claim,
-  signal: AbortSignal,
+  stop: { readonly signal: AbortSignal },
   perform: Perform = (_, fn) => fn(),
 ): Step {
   const known = (claim.steps ?? {}) as Readonly<Record<string, { readonly v?: unknown }>>
@@ -28,6 +28,7 @@ export function stepsOf(
       throw new TypeError(`Step "${name}" is there twice: its result could not be told apart`)
     used.add(name)
     if (Object.hasOwn(known, name)) return known[name]?.v as T
+    const { signal } = stop
     signal.throwIfAborted()
     const kept = await perform(name, async () => {
       const text = JSON.stringify({ v: await fn({ key: `${claim.id}:${name}`, signal }) })

@@ -24,7 +24,7 @@ async function begin(
     .set({ leaseUntil: sql`now() + ${ms}::double precision * interval '1 millisecond'` })
     .where(and(eq(jobs.id, id), eq(jobs.leaseToken, token)))
     .returning(claimed)
-  return row && { ...row, token }
+  return row && { ...row, token, batched: row.batchId !== null }
 }
 
 /**
@@ -46,15 +46,15 @@ export async function runWorkflow(
   // Not a remembered step: after a restart the row is read anew, with what later steps have left in it.
   const claim = await begin(consumer.db, { id: params.id, token }, def.timeout + 60_000)
   if (claim === undefined) return 'skipped'
-  const lost = new AbortController()
   try {
     await execute(consumer, def, claim, {
-      lost: lost.signal,
+      // Nobody looks while it runs: the fence at its end does.
+      loss: { lost: false, onLoss: undefined },
       perform: (name, fn) => steps.do(name, fn),
       finish: async () => {
-        const ending = await finish(consumer.db, [claim])
-        if (ending.ended.length === 0) throw new LeaseLost()
-        await wake(consumer, ending.ready)
+        const { done, ready } = await finish(consumer.db, [claim])
+        if (done.size === 0) throw new LeaseLost()
+        await wake(consumer, ready)
         return true
       },
     })

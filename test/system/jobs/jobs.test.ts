@@ -399,7 +399,7 @@ describe('retries and dead letters', () => {
   it('gives messages back when the database is out, and never throws', async () => {
     const jobs = make({
       db: {
-        update: () => {
+        execute: () => {
           throw new Error('connection refused')
         },
       } as never,

@@ -8,7 +8,7 @@ import { z } from 'zod'
 const refused = () => {
   throw new Error('connection refused')
 }
-const db = { update: refused, insert: refused, select: refused, delete: refused } as never
+const db = { execute: refused, update: refused, insert: refused, select: refused, delete: refused } as never
 const mail = job('mail', { input: z.object({ to: z.string() }), transaction: false }, () => {})
 const id = '01890000-0000-7000-8000-000000000000'
 
