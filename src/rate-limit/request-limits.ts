@@ -84,6 +84,7 @@ export class State implements RequestLimits {
       said = await this.limiter.check(left)
     }
     this.note(said, left)
+    tell(said)
     if (!said.allowed) throw refusal(said, this.headers)
   }
 
@@ -109,6 +110,16 @@ export class State implements RequestLimits {
     const fields = rateLimitFields(this.decisions)
     for (const name in fields) c.header(name, fields[name])
   }
+}
+
+/** Leaves with the work how near its limits it is, for what may be told of it later. */
+function tell({ outcomes }: Decision): void {
+  const facts = currentWork()?.facts
+  if (facts === undefined || outcomes.length === 0) return
+  let said = ''
+  for (const { policy, remaining, reset } of outcomes)
+    said += `${said && ', '}"${policy.name}";r=${remaining};t=${reset}`
+  facts.set('rateLimit', said)
 }
 
 /** Lets something end after the reply. */
