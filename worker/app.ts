@@ -2,6 +2,7 @@ import { guard } from 'breakwater'
 import { countRequests } from 'breakwater/alerts'
 import { type AuthEnv, authRoutes, deferSession, requireUser } from 'breakwater/auth'
 import { apiKeyRoutes, requireScope, type ScopedEnv } from 'breakwater/auth/api-keys'
+import { passkeyRoutes } from 'breakwater/auth/passkeys'
 import { captureMiddleware, captureTunnel, traceRoutes } from 'breakwater/capture'
 import { breakerStates, problems, type RequestContextEnv, requestContext } from 'breakwater/core'
 import { queryMonitor } from 'breakwater/db-health'
@@ -53,12 +54,15 @@ export function createApp(services: Services) {
     .use('/auth/verify-mail', deferred)
     .use('/auth/password/*', deferred)
     .use('/auth/mail/*', deferred)
+    .use('/auth/passkeys/sign-in', deferred)
+    .use('/auth/passkeys/second-factor', deferred)
     .use('/auth/sign-out', deferred)
     .use('/auth/sign-out-everywhere', deferred)
     .on('DELETE', '/auth/sessions/:id', deferred)
     // The guard has counted it already.
     .post('/_capture', captureTunnel({ capture: services.capture }))
     .route('/auth', authRoutes(auth))
+    .route('/auth/passkeys', passkeyRoutes(auth))
     .route('/api-keys', apiKeyRoutes(apiKeys))
     .get('/me', requireUser(), (c) => c.json(c.var.user))
     // For programs as well: a key counts by itself, wherever its requests come from.

@@ -1,5 +1,6 @@
 import { call, say } from '/api.js'
 import { startCapture } from '/capture.js'
+import { addPasskey, canUsePasskeys, secondFactorByPasskey, signInWithPasskey } from '/passkeys.js'
 
 // First, so that nothing fails unseen.
 startCapture()
@@ -49,8 +50,38 @@ async function refresh() {
       ),
     )
   }
+  const passkeys = await call('GET', '/auth/passkeys')
+  if (passkeys.ok) {
+    $('#passkeys').replaceChildren(
+      ...passkeys.body.passkeys.map(({ id, name }) =>
+        item(
+          `${name} `,
+          button('Remove', async () => {
+            const reply = await call('DELETE', `/auth/passkeys/${id}`)
+            if (reply.ok) await refresh()
+          }),
+        ),
+      ),
+    )
+  }
   say('Signed in.')
 }
+
+for (const id of ['#passkey-sign-in', '#passkey-add']) $(id).hidden = !canUsePasskeys
+
+$('#passkey-sign-in').addEventListener('click', async () => {
+  const reply = await signInWithPasskey()
+  if (reply.ok) await refresh()
+})
+
+$('#passkey-add').addEventListener('click', async () => {
+  const reply = await addPasskey()
+  if (!reply.ok) return
+  const codes = reply.body.recoveryCodes
+  $('#recovery').hidden = codes === undefined
+  $('#recovery code').textContent = codes?.join(' ') ?? ''
+  await refresh()
+})
 
 credentials.addEventListener('submit', async (event) => {
   event.preventDefault()
@@ -59,6 +90,11 @@ credentials.addEventListener('submit', async (event) => {
   const action = event.submitter?.value ?? 'sign-in'
   const reply = await call('POST', `/auth/${action}`, { email, password })
   if (!reply.ok) return
+  if (reply.body.status === 'mfa-required') {
+    if (!reply.body.methods.includes('passkey')) say('A code is due, and this page asks for passkeys only.')
+    else if ((await secondFactorByPasskey(reply.body.challenge)).ok) await refresh()
+    return
+  }
   if (action === 'sign-up') say('Look into your mailbox and follow the link, then sign in.')
   else await refresh()
 })
@@ -74,6 +110,8 @@ $('#me').addEventListener('click', () => call('GET', '/me'))
 
 $('#sign-out').addEventListener('click', async () => {
   await call('POST', '/auth/sign-out')
+  $('#recovery').hidden = true
+  $('#recovery code').textContent = ''
   await refresh()
 })
 
