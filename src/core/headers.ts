@@ -1,19 +1,17 @@
 import type { Context } from 'hono'
 
 /**
- * The reply's header fields, after `next()`, open for writing. Those of a reply that came from `fetch`, a cache or
- * `Response.redirect` are not; such a reply is copied.
+ * Writes header fields of the reply, after `next()`. Those of a reply that came from `fetch`, a cache or
+ * `Response.redirect` are not open for writing; such a reply is copied, and `write` begins again.
  */
-export function replyHeaders(c: Context): Headers {
-  const { res } = c
+export function onReply(c: Context, write: (c: Context, headers: Headers) => void): void {
   try {
-    // Deleting what is not there is the cheapest write.
-    res.headers.delete('x-breakwater')
-    return res.headers
+    write(c, c.res.headers)
   } catch {
+    const { res } = c
     c.res = undefined
     c.res = new Response(res.body, res)
-    return c.res.headers
+    write(c, c.res.headers)
   }
 }
 
@@ -22,6 +20,6 @@ export function setHeader(c: Context, name: string, value: string): void {
   try {
     c.res.headers.set(name, value)
   } catch {
-    replyHeaders(c).set(name, value)
+    onReply(c, (_, headers) => headers.set(name, value))
   }
 }

@@ -1,6 +1,6 @@
 import { redactText } from '../core/redact-text.ts'
 import { currentWork, type Work } from '../core/work.ts'
-import { isLoud, type LogFields, type LogLevel, safeFields, toLine } from './line.ts'
+import { isLoud, type LogFields, type LogLevel, member, safeFields, timeText, toLine } from './line.ts'
 import { currentSettings } from './settings.ts'
 
 /** Writes structured lines that carry the id and the trace of the current unit of work. */
@@ -13,16 +13,16 @@ export interface Logger {
   with(fields: LogFields): Logger
 }
 
-/** The fields that name a unit of work. */
-export function workFields(work: Work | undefined): Record<string, unknown> {
-  if (work === undefined) return {}
-  const userId = work.facts.get('userId')
-  return {
-    requestId: work.id,
-    traceId: work.trace.traceId,
-    spanId: work.trace.spanId,
-    ...(userId !== undefined && { userId }),
-  }
+/** The members that name a unit of work. */
+export function workMembers(work: Work | undefined): string {
+  if (work === undefined) return ''
+  const { traceId, spanId } = work.trace
+  return (
+    member('requestId', work.id) +
+    member('traceId', traceId) +
+    member('spanId', spanId) +
+    member('userId', work.facts.get('userId'))
+  )
 }
 
 /**
@@ -39,13 +39,13 @@ export function writeLine(
     const settings = currentSettings(work)
     if (!isLoud(level, settings.level)) return
     settings.write(
-      toLine({
-        ...safeFields(fields, settings.keys, settings.keepAddresses),
-        time: new Date().toISOString(),
-        level,
-        message: redactText(String(message), settings),
-        ...workFields(work),
-      }),
+      toLine(
+        member('time', timeText(Date.now())) +
+          member('level', level) +
+          member('message', redactText(String(message), settings)) +
+          workMembers(work),
+        safeFields(fields, settings.keys, settings.keepAddresses),
+      ),
       level,
     )
   } catch {}

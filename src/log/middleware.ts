@@ -10,11 +10,13 @@ import {
   type LogFields,
   type LogLevel,
   type LogWriter,
+  member,
   safeFields,
+  timeText,
   toLine,
   writeToConsole,
 } from './line.ts'
-import { workFields, writeLine } from './logger.ts'
+import { workMembers, writeLine } from './logger.ts'
 import { type LogSettings, useSettings } from './settings.ts'
 
 /** Options of {@link log}. */
@@ -103,24 +105,19 @@ function write(
     if (!isLoud(level, settings.level)) return
     const { method } = c.req
     const route = routeOf(c)
-    settings.write(
-      toLine({
-        ...(options.fields && safeFields(options.fields(c), settings.keys, settings.keepAddresses)),
-        time: new Date(start).toISOString(),
-        level,
-        message: `${method} ${route ?? '(no route)'} ${status}`,
-        method,
-        ...(route !== undefined && { route }),
-        ...(options.path && { path: redactText(c.req.path, settings) }),
-        status,
-        duration: Date.now() - start,
-        ...workFields(work),
-        ...(options.addresses && { address: c.req.header('cf-connecting-ip') }),
-        ...(work?.spans?.length && { roundTrips: work.spans.length }),
-        ...(error !== undefined && { error: describe(error, settings) }),
-      }),
-      level,
-    )
+    let members =
+      member('time', timeText(start)) +
+      member('level', level) +
+      member('message', `${method} ${route ?? '(no route)'} ${status}`) +
+      member('method', method) +
+      member('route', route)
+    if (options.path) members += member('path', redactText(c.req.path, settings))
+    members += member('status', status) + member('duration', Date.now() - start) + workMembers(work)
+    if (options.addresses) members += member('address', c.req.header('cf-connecting-ip'))
+    members += member('roundTrips', work?.spans?.length || undefined)
+    let fields = options.fields && safeFields(options.fields(c), settings.keys, settings.keepAddresses)
+    if (error !== undefined) fields = { ...fields, error: describe(error, settings) }
+    settings.write(toLine(members, fields), level)
   } catch {} // a log must not break what it watches
 }
 

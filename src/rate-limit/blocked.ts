@@ -17,6 +17,10 @@ export class BlockedKeys {
     this.#max = max
   }
 
+  get empty(): boolean {
+    return this.#blocks.size === 0
+  }
+
   get(key: string, now: number): Block | undefined {
     const block = this.#blocks.get(key)
     // A clock that was set back does not make a block longer than it was.

@@ -53,35 +53,43 @@ export function charging(
     })
   }
 
-  function charges(requests: readonly RateLimitRequest[]): FullCharge[] {
+  function chargeOf(
+    request: RateLimitRequest,
+    hashed: string,
+    others: ReadonlyMap<string, FullCharge> | undefined,
+  ): FullCharge {
+    const found = policy(request.policy)
+    const cost = units('Rate limit cost', request.cost ?? found.cost)
+    const quota = units('Rate limit quota', request.quota ?? found.quota)
+    const key = bases.get(found) + hashed
+    // Asked twice for the same key, the store would see neither charge of the other.
+    const earlier = others?.get(key)
+    const charge: FullCharge = {
+      policy: found,
+      key,
+      cost: cost + (earlier?.cost ?? 0),
+      quota,
+      burst:
+        request.quota === undefined
+          ? found.burst
+          : Math.max(1, Math.round((found.burst * quota) / found.quota)),
+    }
+    if (found.algorithm !== 'concurrency') return charge
+    return { ...charge, lease: earlier?.lease ?? request.lease ?? newLease() }
+  }
+
+  function several(requests: readonly RateLimitRequest[]): FullCharge[] {
     const out = new Map<string, FullCharge>()
-    let last: { key: string; hashed: string } | undefined
     for (const request of requests) {
-      const found = policy(request.policy)
-      const cost = request.cost ?? found.cost
-      const quota = request.quota ?? found.quota
-      units('Rate limit cost', cost)
-      units('Rate limit quota', quota)
-      // Usually the same address goes to every policy of a request: hash it once.
-      if (last?.key !== request.key) last = { key: request.key, hashed: hash(request.key) }
-      const key = bases.get(found) + last.hashed
-      const earlier = out.get(key)
-      // Asked twice for the same key, the store would see neither charge of the other.
-      out.set(key, {
-        policy: found,
-        key,
-        cost: cost + (earlier?.cost ?? 0),
-        quota,
-        burst:
-          request.quota === undefined
-            ? found.burst
-            : Math.max(1, Math.round((found.burst * quota) / found.quota)),
-        ...(found.algorithm === 'concurrency' && {
-          lease: earlier?.lease ?? request.lease ?? newLease(),
-        }),
-      })
+      const charge = chargeOf(request, hash(request.key), out)
+      out.set(charge.key, charge)
     }
     return [...out.values()]
+  }
+
+  function charges(requests: readonly RateLimitRequest[]): FullCharge[] {
+    const [only] = requests
+    return requests.length === 1 && only ? [chargeOf(only, hash(only.key), undefined)] : several(requests)
   }
 
   return { policy, charges }

@@ -53,14 +53,14 @@ export function decisionOf(
   outcomes: readonly Outcome[],
   by: Decision['by'],
 ): Decision {
-  const violated = new Set<string>()
-  const shadowed = new Set<string>()
+  const violated: string[] = []
+  const shadowed: string[] = []
   let retry = 0
   const said = charges.map(({ policy, quota }, i): PolicyOutcome => {
     const { allowed, remaining, reset, retry: wait, penalized } = outcomes[i] as Outcome
     if (!allowed) {
       const names = policy.shadow ? shadowed : violated
-      names.add(policy.name)
+      if (!names.includes(policy.name)) names.push(policy.name)
       if (!policy.shadow) retry = Math.max(retry, wait, 1)
     }
     return {
@@ -74,11 +74,11 @@ export function decisionOf(
     }
   })
   return {
-    allowed: violated.size === 0,
+    allowed: violated.length === 0,
     retryAfter: seconds(retry),
-    violated: [...violated],
+    violated,
     outcomes: said,
-    shadowed: [...shadowed],
+    shadowed,
     by,
     unavailable: false,
   }

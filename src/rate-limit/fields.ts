@@ -7,6 +7,13 @@ function policyMember({ policy, quota }: PolicyOutcome): string {
     : policyField(policy.name, policy.algorithm, quota, policy.window)
 }
 
+function stateMember({ policy, remaining, reset }: PolicyOutcome): string {
+  // Whoever was refused an expensive request may still have units for a cheap one, so `r` can be positive.
+  // A slot that is free has no time at which it comes free.
+  const time = reset > 0 || policy.algorithm !== 'concurrency' ? `;t=${reset}` : ''
+  return `"${policy.name}";r=${remaining}${time}`
+}
+
 /**
  * The `RateLimit-Policy` and `RateLimit` fields of a reply (draft-ietf-httpapi-ratelimit-headers-11: lists of
  * Strings with parameters, RFC 9651). On a refusal `RateLimit` speaks only of the policies that refused, so that
@@ -26,18 +33,14 @@ export function rateLimitFields(decisions: readonly Decision[]): Record<string, 
       if (tighter) tightest.set(outcome.policy.name, outcome)
     }
   }
-  const members: string[] = []
-  const states: string[] = []
+  let members = ''
+  let states = ''
   for (const outcome of tightest.values()) {
-    members.push(policyMember(outcome))
-    if (refused && outcome.allowed) continue
-    // Whoever was refused an expensive request may still have units for a cheap one, so `r` can be positive.
-    // A slot that is free has no time at which it comes free.
-    const time = outcome.reset > 0 || outcome.policy.algorithm !== 'concurrency' ? `;t=${outcome.reset}` : ''
-    states.push(`"${outcome.policy.name}";r=${outcome.remaining}${time}`)
+    members += (members && ', ') + policyMember(outcome)
+    if (!refused || !outcome.allowed) states += (states && ', ') + stateMember(outcome)
   }
   const fields: Record<string, string> = {}
-  if (members.length > 0) fields['RateLimit-Policy'] = members.join(', ')
-  if (states.length > 0) fields['RateLimit'] = states.join(', ')
+  if (members !== '') fields['RateLimit-Policy'] = members
+  if (states !== '') fields['RateLimit'] = states
   return fields
 }

@@ -60,6 +60,7 @@ export function createLimiter(options: LimiterOptions): RateLimiter {
 
   /** What the isolate knows by itself: keys that cannot succeed yet. */
   function refusedHere(list: readonly FullCharge[], now: number): Decision | undefined {
+    if (blocked.empty) return undefined
     const refusing: FullCharge[] = []
     const outcomes: Outcome[] = []
     for (const charge of list) {

@@ -153,18 +153,14 @@ export function rateLimit<const P extends Policies = Record<never, never>>(
     if (state.off) return next()
     state.taken = true
     await state.settle(c, await (state.started as Promise<Decision>), state.waiting ? [] : state.asked)
-    const known = state.decisions.length
-    // Before the handler is cheap: they are there when its reply is made. A reply made by hand, an error's, or
-    // one after further decisions gets them below.
-    if (headers) state.setFields(c)
     try {
       await next()
     } finally {
       state.settleWaiting(c)
       if (state.held.length > 0) whenSent(c, () => state.release(c))
+      // A further rateLimit on the way has said what this one would, and more.
+      if (headers && (stateOf(c) === state || !c.res.headers.has('RateLimit-Policy'))) state.setFields(c)
     }
-    if (headers && (state.decisions.length > known || !c.res.headers.has('RateLimit-Policy')))
-      state.setFields(c)
     return undefined
   }
   const requirement = {

@@ -1,4 +1,5 @@
 import type { Context } from 'hono'
+import { setHeader } from '../core/headers.ts'
 import { currentWork } from '../core/index.ts'
 import { byAddress } from './address.ts'
 import { newLease } from './charges.ts'
@@ -108,7 +109,7 @@ export class State implements RequestLimits {
   /** Puts the RateLimit fields on the reply. */
   setFields(c: Context): void {
     const fields = rateLimitFields(this.decisions)
-    for (const name in fields) c.header(name, fields[name])
+    for (const name in fields) setHeader(c, name, fields[name] as string)
   }
 }
 
@@ -153,13 +154,18 @@ export function requestFor(
   const policy = limiter.policy(name)
   const cost = typeof options.cost === 'function' ? options.cost(c) : options.cost
   const quota = options.quota?.(c)
-  const finish = (key: string | undefined): RateLimitRequest => ({
-    policy: name,
-    key: key || byAddress(c),
-    ...(cost !== undefined && { cost }),
-    ...(quota !== undefined && { quota }),
-    ...(policy.algorithm === 'concurrency' && { lease: newLease() }),
-  })
+  const finish = (given: string | undefined): RateLimitRequest => {
+    const key = given || byAddress(c)
+    const slots = policy.algorithm === 'concurrency'
+    if (cost === undefined && quota === undefined && !slots) return { policy: name, key }
+    return {
+      policy: name,
+      key,
+      ...(cost !== undefined && { cost }),
+      ...(quota !== undefined && { quota }),
+      ...(slots && { lease: newLease() }),
+    }
+  }
   const keyOf = options.key ?? policy.key
   if (keyOf === 'ip') return finish(undefined)
   const key = keyOf(c)

@@ -1,6 +1,6 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { asError } from '../core/errors.ts'
-import { replyHeaders } from '../core/headers.ts'
+import { onReply } from '../core/headers.ts'
 import { vary } from '../core/problem.ts'
 import { type Duration, milliseconds } from '../core/time.ts'
 import { type Origins, trustedOrigins } from './origins.ts'
@@ -133,7 +133,7 @@ export function cors(options: CorsOptions): MiddlewareHandler {
       policy.apply(c, c.res.headers)
       throw asError(error)
     }
-    policy.apply(c, replyHeaders(c))
+    onReply(c, policy.apply)
     return undefined
   }
 }

@@ -1,7 +1,7 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { toBase64Url } from '../core/bytes.ts'
 import { asError } from '../core/errors.ts'
-import { replyHeaders } from '../core/headers.ts'
+import { onReply } from '../core/headers.ts'
 import { randomBytes } from '../core/ids.ts'
 import { slot } from '../core/slot.ts'
 
@@ -166,6 +166,6 @@ export function secureHeaders(options: SecureHeadersOptions = {}): MiddlewareHan
       policy.apply(c, c.res.headers)
       throw asError(error)
     }
-    policy.apply(c, replyHeaders(c))
+    onReply(c, policy.apply)
   }
 }

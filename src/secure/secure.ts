@@ -1,6 +1,6 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { asError } from '../core/errors.ts'
-import { replyHeaders } from '../core/headers.ts'
+import { onReply } from '../core/headers.ts'
 import { type BodyLimitOptions, bodyFault, compileLimits, guardBody, withLimits } from './body-limit.ts'
 import { type CorsOptions, corsPolicy } from './cors.ts'
 import { type CsrfOptions, csrfGuard } from './csrf.ts'
@@ -55,10 +55,10 @@ export function secure(options: SecureOptions = {}): MiddlewareHandler<SecureEnv
       if (fault) throw fault
     } catch (error) {
       // The reply will be made from the context by whoever renders errors.
-      finish(c, replyHeaders(c))
+      onReply(c, finish)
       throw asError(error)
     }
-    finish(c, replyHeaders(c))
+    onReply(c, finish)
     return undefined
   }
   return limits ? withLimits(handler, limits) : handler

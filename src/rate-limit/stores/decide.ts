@@ -33,21 +33,22 @@ export function decide(
   })
   const refused = plans.some(({ charge, proposal }) => !proposal.allowed && !charge.policy.shadow)
   return plans.map(({ charge, known, state, proposal }) => {
-    const { noted, ...outcome } = proposal
+    const { allowed, retry, block: blocked, penalized } = proposal
+    let { remaining, reset } = proposal
     if (mode === 'block') {
       block(state, ms, us)
       save(charge, state)
     } else if (mode === 'refund') {
-      if (known === undefined) return outcome
-      apply(state, charge, -charge.cost, us)
-      save(charge, state)
-    } else if (mode === 'take' && proposal.allowed && !refused) {
+      if (known !== undefined) {
+        apply(state, charge, -charge.cost, us)
+        save(charge, state)
+      }
+    } else if (mode === 'take' && allowed && !refused) {
       apply(state, charge, charge.cost, us)
       save(charge, state)
-      const reset =
-        charge.policy.algorithm === 'token-bucket' ? Math.ceil((state.at - us) / 1000) : outcome.reset
-      return { ...outcome, remaining: outcome.remaining - charge.cost, reset }
-    } else if (noted) save(charge, state)
-    return outcome
+      remaining -= charge.cost
+      if (charge.policy.algorithm === 'token-bucket') reset = Math.ceil((state.at - us) / 1000)
+    } else if (proposal.noted) save(charge, state)
+    return { allowed, remaining, reset, retry, block: blocked, penalized }
   })
 }
