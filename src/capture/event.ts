@@ -49,7 +49,7 @@ function breadcrumb({ op, name, start, duration, ok }: Span): Record<string, unk
 }
 
 /** What is known of the work and is nobody's secret: the public id of the session, how near the limits it was, the job. */
-const FACTS: readonly string[] = ['sessionId', 'rateLimit', 'job', 'jobId', 'route']
+const FACTS: readonly string[] = ['sessionId', 'keyId', 'rateLimit', 'job', 'jobId', 'route']
 
 function facts(work: Work): Record<string, unknown> {
   const out: Record<string, unknown> = {}
