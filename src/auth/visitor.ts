@@ -86,9 +86,9 @@ export function runLater(c: Context, promise: Promise<unknown>): void {
   }
 }
 
-// There is no event for "the reply has gone". What is left to do by then takes no input and no output, so a few
-// milliseconds are more than it needs.
-const pastTheReply = () => new Promise<void>((resolve) => setTimeout(resolve, 5))
+// There is no event for "the reply has gone". What is still to be done for it by then asks nobody, so this is more than
+// it needs, also where a proxy stands in between.
+const pastTheReply = () => new Promise<void>((resolve) => setTimeout(resolve, 50))
 
 /** Reads the visitor off a request. */
 export function visitorOf(c: Context, clientAddress: (c: Context) => string | undefined): Visitor {
