@@ -1,10 +1,9 @@
-import { NoopLogger } from 'drizzle-orm'
+import { fillPlaceholders, NoopLogger } from 'drizzle-orm'
 import type { BatchItem, BatchResponse } from 'drizzle-orm/batch'
 import { NoopCache } from 'drizzle-orm/cache/core'
 import type { NeonHttpQueryResultHKT } from 'drizzle-orm/neon-http'
 import { NeonHttpPreparedQuery, NeonHttpSession } from 'drizzle-orm/neon-http'
 import type { PgDialect, PreparedQueryConfig } from 'drizzle-orm/pg-core'
-import { isBreakwaterError } from '../core/index.ts'
 import type { Result, Statement, Transport } from './transport.ts'
 
 /** The kind of result `execute()` gives: `{ rows, fields, command, rowCount }`. */
@@ -15,31 +14,35 @@ type ClientArgument = ConstructorParameters<typeof NeonHttpPreparedQuery>[0]
 type SchemaArgument = ConstructorParameters<typeof NeonHttpSession>[2]
 
 /** What Drizzle's session takes for Neon's client. */
-function clientOf(transport: Transport<never>, readOnly: boolean): ClientArgument {
+function clientOf(transport: Transport<never>): ClientArgument {
   const query = (sql: string, params: unknown[], options: { arrayMode?: boolean }): Promise<Result> =>
-    transport.run({ sql, params, arrayMode: options.arrayMode === true, readOnly })
+    transport.run({ sql, params, arrayMode: options.arrayMode === true, readOnly: false })
   return { query } as unknown as ClientArgument
-}
-
-/** Drizzle wraps what a driver throws in an error whose message holds all parameters: take ours out again. */
-function unwrap(error: unknown): unknown {
-  const cause = (error as { cause?: unknown } | null)?.cause
-  return isBreakwaterError(cause) ? cause : error
 }
 
 const SILENT = new NoopLogger()
 const NO_CACHE = new NoopCache()
 
+/**
+ * Drizzle's own would pass by a cache that there is not, and wrap what a driver throws in an error whose message holds
+ * all parameters.
+ */
 class Prepared extends NeonHttpPreparedQuery<PreparedQueryConfig> {
   /** Whether it was built as a plain select. */
   reads = false
+  mapped = false
+  transport: Transport<never> | undefined
 
-  override async execute(placeholders?: Record<string, unknown>): Promise<unknown> {
-    try {
-      return await super.execute(placeholders)
-    } catch (error) {
-      throw unwrap(error)
+  override async execute(placeholders: Record<string, unknown> = {}): Promise<unknown> {
+    const { sql, params } = this.getQuery()
+    const statement = {
+      sql,
+      params: fillPlaceholders(params, placeholders),
+      arrayMode: this.mapped,
+      readOnly: this.reads,
     }
+    const result = await (this.transport as Transport<never>).run(statement)
+    return this.mapped ? this.mapResult(result as never) : result
   }
 }
 
@@ -52,15 +55,13 @@ interface InBatch {
 /** Drizzle's session over any of our transports. */
 export class Session<Options> extends NeonHttpSession<Record<string, unknown>, never> {
   readonly #transport: Transport<Options>
-  readonly #writer: ClientArgument
-  readonly #reader: ClientArgument
+  readonly #client: ClientArgument
 
   constructor(transport: Transport<Options>, dialect: PgDialect, schema: SchemaArgument) {
-    const writer = clientOf(transport, false)
-    super(writer, dialect, schema as never)
+    const client = clientOf(transport)
+    super(client, dialect, schema as never)
     this.#transport = transport
-    this.#writer = writer
-    this.#reader = clientOf(transport, true)
+    this.#client = client
   }
 
   override prepareQuery(...[query, fields, , arrayMode, mapper, metadata, cache]: Prepare): never {
@@ -68,9 +69,20 @@ export class Session<Options> extends NeonHttpSession<Record<string, unknown>, n
     // text that was written by hand may do anything.
     const built = metadata?.type === 'select' || mapper !== undefined
     const reads = built && /^\s*select\b/i.test(query.sql)
-    const client = reads ? this.#reader : this.#writer
-    const prepared = new Prepared(client, query, SILENT, NO_CACHE, metadata, cache, fields, arrayMode, mapper)
+    const prepared = new Prepared(
+      this.#client,
+      query,
+      SILENT,
+      NO_CACHE,
+      metadata,
+      cache,
+      fields,
+      arrayMode,
+      mapper,
+    )
     prepared.reads = reads
+    prepared.mapped = fields !== undefined || mapper !== undefined
+    prepared.transport = this.#transport as Transport<never>
     return prepared as never
   }
 
