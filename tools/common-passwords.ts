@@ -4,13 +4,12 @@
  * (MIT), which counts the xato.net corpus of ten million.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
-import { bloomAdd } from '../src/auth/bloom.ts'
+import { golombEncode, golombReader } from '../src/auth/golomb.ts'
 import { toBase64Url } from '../src/core/index.ts'
 
 const COUNT = 3000
 const SHORTEST = 8
-const BITS_PER_ENTRY = 20
-const K = 14
+const K = 12
 
 const entries = new Set<string>()
 for (const line of readFileSync(0, 'utf8').split('\n')) {
@@ -20,27 +19,28 @@ for (const line of readFileSync(0, 'utf8').split('\n')) {
 if (entries.size < COUNT)
   throw new Error(`The list has only ${entries.size} passwords of ${SHORTEST} or more`)
 
-const filter = { bits: new Uint8Array((COUNT * BITS_PER_ENTRY) / 8), k: K }
-for (const entry of entries) bloomAdd(filter, entry)
+const set = golombEncode([...entries], K)
+const has = golombReader(set)
+for (const entry of entries) if (!has(entry)) throw new Error(`"${entry}" is not found again`)
 
 writeFileSync(
   `${import.meta.dirname}/../src/auth/common-passwords.ts`,
   `// Made by tools/common-passwords.ts; do not edit.
 import { fromBase64Url } from '../core/index.ts'
-import { type BloomFilter, bloomHas } from './bloom.ts'
+import { golombReader } from './golomb.ts'
 
-let filter: BloomFilter | undefined
+let has: ((password: string) => boolean) | undefined
 
 /**
  * Whether a password is among the ${COUNT} commonest of ${SHORTEST} or more characters (ASVS 6.2.4), letter case
- * aside. A Bloom filter: one password in about 15,000 is called common and is not.
+ * aside. One password in ${2 ** K} is called common and is not.
  */
 export function isCommonPassword(password: string): boolean {
-  filter ??= { bits: fromBase64Url(BITS) ?? new Uint8Array(1), k: ${K} }
-  return bloomHas(filter, password.toLowerCase())
+  has ??= golombReader({ bytes: fromBase64Url(SET) ?? new Uint8Array(), count: ${COUNT}, k: ${K} })
+  return has(password.toLowerCase())
 }
 
-const BITS =
-  '${toBase64Url(filter.bits)}'
+const SET =
+  '${toBase64Url(set.bytes)}'
 `,
 )
