@@ -63,6 +63,25 @@ it('makes events of what a page tells, in the page’s trace, masked like the se
   expect(ingest.raw.join()).not.toMatch(/orders\/4711|made_up|ann@|token=abc/)
 })
 
+it('passes the debug ids of the page’s scripts on, and nothing that is none', async () => {
+  const id = '01234567-89ab-8def-8123-456789abcdef'
+  const debug = {
+    'https://app.example/app.js?token=abc': id,
+    'https://app.example/other.js': id,
+    __proto__: id,
+    'https://app.example/bad.js': 'ann@example.com',
+  }
+  await post(worker(), report({ debug }))
+  expect(ingest.errors).toMatchObject([
+    {
+      debug_meta: {
+        images: [{ type: 'sourcemap', code_file: 'https://app.example/app.js', debug_id: id }],
+      },
+    },
+  ])
+  expect(ingest.raw.join()).not.toMatch(/ann@|token=abc|other\.js/)
+})
+
 describe('is no open relay', () => {
   it('refuses other origins, whatever they send', async () => {
     const to = worker()
