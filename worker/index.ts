@@ -14,7 +14,7 @@ const capture = createCapture({
   environment: env.ENVIRONMENT,
 })
 const services = createServices(env, capture)
-const { alerts, auth, backup, jobs, uploads, queries } = services
+const { accounts, alerts, backup, jobs, uploads, queries } = services
 
 export default breakwater({
   app: createApp(services),
@@ -27,7 +27,7 @@ export default breakwater({
   crons: {
     // One that fails must not keep the others from their turn.
     '* * * * *': () => all(jobs.cron(), uploads.sweep(), alerts.look(), queries.snapshot()),
-    '17 3 * * *': () => all(backUp(), auth.prune(), queries.report()),
+    '17 3 * * *': () => all(backUp(), accounts.prune(), queries.report()),
   },
 })
 

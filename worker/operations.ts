@@ -6,7 +6,7 @@ import type { Services } from './services.ts'
 const notFound = () => new BreakwaterError('not-found', { status: 404 })
 
 /** What operators do by HTTP, for holders of `OPS_TOKEN`. */
-export function operations({ env, auth, backup, jobs }: Services) {
+export function operations({ env, accounts, auth, backup, jobs }: Services) {
   return (
     new Hono()
       .use(bearerAuth({ token: env.OPS_TOKEN, realm: 'operations' }))
@@ -36,13 +36,13 @@ export function operations({ env, auth, backup, jobs }: Services) {
         if (!(await auth.endSession(c.req.param('id'), c.req.param('session')))) throw notFound()
         return c.body(null, 204)
       })
-      .get('/users/:id/events', async (c) => c.json(await auth.listEvents(c.req.param('id'))))
+      .get('/users/:id/events', async (c) => c.json(await accounts.listEvents(c.req.param('id'))))
       .post('/users/:id/disable', async (c) => {
-        if (!(await auth.disableUser(c.req.param('id')))) throw notFound()
+        if (!(await accounts.disableUser(c.req.param('id')))) throw notFound()
         return c.body(null, 204)
       })
       .post('/users/:id/enable', async (c) => {
-        if (!(await auth.enableUser(c.req.param('id')))) throw notFound()
+        if (!(await accounts.enableUser(c.req.param('id')))) throw notFound()
         return c.body(null, 204)
       })
   )

@@ -1,6 +1,7 @@
 import argon2 from '@phi-ag/argon2/argon2.wasm'
 import { createAlerts, redisStore, report } from 'breakwater/alerts'
 import { type AuthEnv, argon2id, createAuth, pwnedPasswords, redisRevocations } from 'breakwater/auth'
+import { administration } from 'breakwater/auth/administration'
 import { createApiKeys } from 'breakwater/auth/api-keys'
 import { createBackup } from 'breakwater/backup'
 import type { Capture } from 'breakwater/capture'
@@ -65,6 +66,7 @@ export function createServices(env: InferEnv<typeof environment>, capture: Captu
     ...(asksForLeaks && { breached: pwnedPasswords(endpoint === undefined ? {} : { endpoint }) }),
     hooks: { after: ({ type, ...event }) => logger.info(type, { ...event, kind: 'auth' }) },
   })
+  const accounts = administration(auth)
   const apiKeys = createApiKeys(auth, { scopes: ['profile:read'] })
   const uploads = createUploads<AuthEnv>({
     db,
@@ -98,5 +100,20 @@ export function createServices(env: InferEnv<typeof environment>, capture: Captu
     }),
   })
   const queries = createQueryHistory({ db, reporter })
-  return { env, reporter, queries, db, redis, limiter, jobs, auth, apiKeys, uploads, backup, alerts, capture }
+  return {
+    env,
+    reporter,
+    queries,
+    db,
+    redis,
+    limiter,
+    jobs,
+    auth,
+    accounts,
+    apiKeys,
+    uploads,
+    backup,
+    alerts,
+    capture,
+  }
 }

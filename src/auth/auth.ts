@@ -1,15 +1,4 @@
 import type { Context } from 'hono'
-import {
-  disableUser,
-  enableUser,
-  listEvents,
-  type PruneOptions,
-  prune,
-  type RecordedEvent,
-  removeSecondFactor,
-  reseal,
-  setRoles,
-} from './administration.ts'
 import { type AuthConfig, resolveConfig } from './config.ts'
 import { presented } from './cookies.ts'
 import { claimed, type Identification, identify } from './identity.ts'
@@ -38,24 +27,10 @@ export interface Auth {
   endSession(userId: string, sessionId: string): Promise<boolean>
   /** Ends every session of a person. Gives their number. */
   endSessions(userId: string): Promise<number>
-  /** Disables an account and ends its sessions with it. False when there is no such account. */
-  disableUser(userId: string): Promise<boolean>
-  /** Lets a disabled account in again. False when there is no such account. */
-  enableUser(userId: string): Promise<boolean>
-  /** Says what somebody may do, in words of the application. False when there is no such account. */
-  setRoles(userId: string, roles: readonly string[]): Promise<boolean>
-  /** Takes the second factor off an account whose owner lost it, and ends its sessions. False when there is none. */
-  removeSecondFactor(userId: string): Promise<boolean>
-  /** What happened to an account, the latest first; a hundred at most. */
-  listEvents(userId: string): Promise<readonly RecordedEvent[]>
   /** Whether who is asking may do something: the option `can`. False for who is not signed in. */
   can(c: Context, action: string, resource?: unknown): Promise<boolean>
   /** The handler of the job `auth.mail`: makes and sends one mail. Safe to run twice. */
   deliver(input: unknown, options?: { readonly signal?: AbortSignal }): Promise<void>
-  /** Deletes what has expired. For a cron; gives the number of rows. */
-  prune(options?: PruneOptions): Promise<number>
-  /** Encrypts again, under the newest secret, what an older one opens. Gives the number; 0 when nothing is left. */
-  reseal(limit?: number): Promise<number>
 }
 
 /** An {@link Auth}, or how to come by it from a request. It should be the same one for all requests. */
@@ -124,18 +99,11 @@ export function createAuth(options: AuthOptions): Auth {
       revoking(config, userId, undefined, () => deleteSession(config, userId, id)),
     endSessions: async (userId) =>
       isUuid(userId) ? revoking(config, userId, undefined, () => deleteSessions(config, userId)) : 0,
-    disableUser: async (userId) => isUuid(userId) && disableUser(config, userId),
-    enableUser: async (userId) => isUuid(userId) && enableUser(config, userId),
-    setRoles: async (userId, roles) => isUuid(userId) && setRoles(config, userId, roles),
-    removeSecondFactor: async (userId) => isUuid(userId) && removeSecondFactor(config, userId),
-    listEvents: async (userId) => (isUuid(userId) ? listEvents(config, userId) : []),
     async can(c, action, resource) {
       const found = await once(c)
       return found !== undefined && config.can({ user: found.user, session: found.session }, action, resource)
     },
-    reseal: (limit) => reseal(config, limit),
     deliver: (input, { signal } = {}) => deliverMail(config, input, signal),
-    prune: (pruneOptions) => prune(config, pruneOptions),
   }
   const claim = async (c: Context) => asked.get(c) ?? (await claimed(config, presented(c, config))) ?? once(c)
   internals.set(auth, { config, identify: once, claim })

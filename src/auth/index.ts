@@ -3,7 +3,6 @@
  * their reset.
  * @module
  */
-export type { PruneOptions, RecordedEvent } from './administration.ts'
 export { type Auth, type AuthSource, createAuth } from './auth.ts'
 export { type PwnedPasswordsOptions, pwnedPasswords } from './breached.ts'
 export type { AuthDatabase, AuthEvent, Executor } from './database.ts'
@@ -38,13 +37,4 @@ export type {
   TokensJson,
   UserJson,
 } from './routes-schema.ts'
-export {
-  apiKeys,
-  authEvents,
-  recoveryCodes,
-  sessions,
-  totpFactors,
-  users,
-  verificationTokens,
-} from './schema.ts'
 export type { Identity, Session, User } from './session-store.ts'

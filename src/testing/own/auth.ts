@@ -1,4 +1,5 @@
 import { Hono } from 'hono'
+import { administration } from '../../auth/administration/index.ts'
 import { createAuth } from '../../auth/auth.ts'
 import type { AuthDatabase } from '../../auth/database.ts'
 import type { PasswordHasher } from '../../auth/hashers/hasher.ts'
@@ -90,7 +91,7 @@ export const authQueries: Readonly<Record<string, CriticalSource>> = {
   'auth.change-password': signedIn((go) =>
     go('POST', '/password/change', { currentPassword: password, newPassword: `${password}!` }),
   ),
-  'auth.disable-user': async (db, pick) => authOn(db).disableUser(await pick(users.id)),
+  'auth.disable-user': async (db, pick) => administration(authOn(db)).disableUser(await pick(users.id)),
   'auth.end-sessions': async (db, pick) => authOn(db).endSessions(await pick(users.id)),
-  'auth.prune': (db) => authOn(db).prune({ limit: 100 }),
+  'auth.prune': (db) => administration(authOn(db)).prune({ limit: 100 }),
 }

@@ -8,6 +8,7 @@ import {
   requireRole,
   session,
 } from 'breakwater/auth'
+import { administration } from 'breakwater/auth/administration'
 import { BreakwaterError, isBreakwaterError } from 'breakwater/core'
 import { Hono } from 'hono'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -143,9 +144,9 @@ it('gives roles that work at once, and asks the application what they may do', a
   expect(await ask('/editors', '')).toBe(401)
   expect([await ask('/editors'), await ask('/edit/7')]).toEqual([403, 403])
   const { user } = json as { user: { id: string } }
-  expect(await guarded.auth.setRoles(user.id, ['editor'])).toBe(true)
+  expect(await administration(guarded.auth).setRoles(user.id, ['editor'])).toBe(true)
   expect([await ask('/editors'), await ask('/edit/7'), await ask('/edit/8')]).toEqual([200, 200, 403])
-  await expect(guarded.auth.setRoles(user.id, ['two words'])).rejects.toThrow(TypeError)
+  await expect(administration(guarded.auth).setRoles(user.id, ['two words'])).rejects.toThrow(TypeError)
 })
 
 it('lets an application refuse a sign-in, and hear of what happened', async () => {

@@ -1,4 +1,5 @@
 import { createAuth, scrypt, session } from 'breakwater/auth'
+import { administration } from 'breakwater/auth/administration'
 import { type ApiKeysOptions, apiKeyRoutes, createApiKeys, requireScope } from 'breakwater/auth/api-keys'
 import { isBreakwaterError } from 'breakwater/core'
 import { limit, memory, rateLimit } from 'breakwater/rate-limit'
@@ -181,9 +182,9 @@ describe('an API key', () => {
     expect(await status()).toBe(401)
     await scratch.pool.query("update breakwater.api_keys set expires_at = now() + interval '1 hour'")
     const { user } = (await ada.get('/auth/session')).json as { user: { id: string } }
-    await auth.disableUser(user.id)
+    await administration(auth).disableUser(user.id)
     expect(await status()).toBe(401)
-    await auth.enableUser(user.id)
+    await administration(auth).enableUser(user.id)
     expect(await status()).toBe(200)
     await scratch.pool.query('delete from breakwater.users')
     expect(await status()).toBe(401)
@@ -230,7 +231,7 @@ describe('an API key', () => {
         revoked_at = case n when 1 then now() - interval '91 days' end,
         expires_at = case n when 2 then now() - interval '91 days' else now() + interval '1 year' end
       from list where list.id = k.id`)
-    await auth.prune()
+    await administration(auth).prune()
     expect((await scratch.pool.query('select from breakwater.api_keys')).rowCount).toBe(1)
   })
 

@@ -1,5 +1,6 @@
 import { Redis } from '@upstash/redis'
 import { type Revocations, redisRevocations } from 'breakwater/auth'
+import { administration } from 'breakwater/auth/administration'
 import { createDatabase } from 'breakwater/db'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type StandIn, serveStandIn } from '../../../src/local/server.ts'
@@ -111,7 +112,7 @@ describe('with a signed cookie and marks in Redis', () => {
       'disabled',
       async (client) => {
         const { user } = (await client.get('/auth/session')).json as { user: { id: string } }
-        await app.auth.disableUser(user.id)
+        await administration(app.auth).disableUser(user.id)
       },
     ],
     [

@@ -1,3 +1,4 @@
+import { administration } from 'breakwater/auth/administration'
 import type { CreationOptions, RequestOptions } from 'breakwater/auth/passkeys'
 import { passkeyRoutes } from 'breakwater/auth/passkeys'
 import { createLimiter, memory } from 'breakwater/rate-limit'
@@ -100,7 +101,7 @@ describe('adding a passkey', () => {
       { name: 'My laptop', lastUsedAt: null, backedUp: true, transports: ['hybrid', 'internal'] },
       { name: 'Firefox on Linux' },
     ])
-    const events = await app.auth.listEvents(first.user.id)
+    const events = await administration(app.auth).listEvents(first.user.id)
     expect(events.filter(({ type }) => type === 'passkey-added')).toHaveLength(2)
   })
 
@@ -314,7 +315,7 @@ describe('signing in by a passkey', () => {
   it('is over for an account that was disabled', async () => {
     const { client, authenticator } = await person()
     const { user } = (await client.get('/auth/session')).json as { user: { id: string } }
-    await app.auth.disableUser(user.id)
+    await administration(app.auth).disableUser(user.id)
     expect((await signIn(app.createClient(), authenticator)).status).toBe(401)
   })
 
@@ -334,7 +335,7 @@ describe('signing in by a passkey', () => {
     await hooked.settle()
     expect(told).toEqual(['sign-in-failed', `signed-in ${email}`, 'signed-in'])
     const { user } = (await client.get('/auth/session')).json as { user: { id: string } }
-    const events = await hooked.auth.listEvents(user.id)
+    const events = await administration(hooked.auth).listEvents(user.id)
     expect(events.map(({ type }) => type).slice(0, 2)).toEqual(['signed-in', 'sign-in-failed'])
   })
 
@@ -380,7 +381,7 @@ describe('the signature counter', () => {
     }
     expect((await app.runJobs()).map((mail) => mail.tag)).toContain('passkey-copied')
     const { user } = (await client.get('/auth/session')).json as { user: { id: string } }
-    const events = await app.auth.listEvents(user.id)
+    const events = await administration(app.auth).listEvents(user.id)
     expect(events.filter(({ type }) => type === 'passkey-copied')).toHaveLength(3)
   })
 
@@ -593,15 +594,15 @@ describe('looking after passkeys', () => {
   it('takes them off an account with its other factors, by an administrator', async () => {
     const { client, email } = await person()
     const { user } = (await client.get('/auth/session')).json as { user: { id: string } }
-    expect(await app.auth.removeSecondFactor(user.id)).toBe(true)
+    expect(await administration(app.auth).removeSecondFactor(user.id)).toBe(true)
     expect((await client.get('/me')).status).toBe(401)
     await app.signedIn(email)
-    expect(await app.auth.removeSecondFactor(user.id)).toBe(false)
+    expect(await administration(app.auth).removeSecondFactor(user.id)).toBe(false)
   })
 
   it('forgets answered challenges once they have expired', async () => {
     await scratch.pool.query("update breakwater.spent_challenges set expires_at = now() - interval '1 s'")
-    expect(await app.auth.prune()).toBeGreaterThan(0)
+    expect(await administration(app.auth).prune()).toBeGreaterThan(0)
     const { rows } = await scratch.pool.query('select from breakwater.spent_challenges')
     expect(rows).toEqual([])
   })

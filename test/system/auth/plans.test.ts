@@ -1,4 +1,5 @@
 import type { AuthDatabase, Executor } from 'breakwater/auth'
+import { administration } from 'breakwater/auth/administration'
 import type { SQL } from 'drizzle-orm'
 import { PgDialect } from 'drizzle-orm/pg-core'
 import { expect, it } from 'vitest'
@@ -51,8 +52,8 @@ it('finds everything by an index among thirty thousand of each', async () => {
   const { user } = (await again.get('/auth/session')).json as { user: { id: string } }
   await again.post('/auth/sign-out')
   await app.auth.endSessions(user.id)
-  await app.auth.disableUser(user.id)
-  await app.auth.prune()
+  await administration(app.auth).disableUser(user.id)
+  await administration(app.auth).prune()
   await app.settle()
 
   expect(statements.size).toBeGreaterThan(15)

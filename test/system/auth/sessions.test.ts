@@ -1,3 +1,4 @@
+import { administration } from 'breakwater/auth/administration'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type ScratchDatabase, scratchDatabase } from '../support/postgres.ts'
 import { type Application, createApplication, OTHER_PASSWORD, PASSWORD, SECRET } from './support.ts'
@@ -118,13 +119,13 @@ describe('sessions', () => {
   it('end with the account when it is disabled, and it can be signed in to no more', async () => {
     const client = await app.signedIn(email)
     const { user } = (await client.get('/auth/session')).json as { user: { id: string } }
-    expect(await app.auth.disableUser(user.id)).toBe(true)
+    expect(await administration(app.auth).disableUser(user.id)).toBe(true)
     expect((await client.get('/me')).status).toBe(401)
     expect((await client.post('/auth/sign-in', { email, password: PASSWORD })).status).toBe(401)
     await client.post('/auth/password/forgot', { email })
     expect(await app.runJobs()).toEqual([])
-    expect(await app.auth.disableUser('00000000-0000-7000-8000-000000000000')).toBe(false)
-    expect(await app.auth.disableUser("'; drop table users")).toBe(false)
+    expect(await administration(app.auth).disableUser('00000000-0000-7000-8000-000000000000')).toBe(false)
+    expect(await administration(app.auth).disableUser("'; drop table users")).toBe(false)
   })
 
   it('can be listed and ended by an administrator', async () => {
@@ -291,7 +292,7 @@ describe('resetting a password', () => {
 })
 
 it('prunes what is over, and nothing else', async () => {
-  while ((await app.auth.prune()) > 0);
+  while ((await administration(app.auth).prune()) > 0);
   await app.createClient().post('/auth/sign-up', { email: `unconfirmed-${email}`, password: PASSWORD })
   await app.createClient().post('/auth/sign-up', { email: `waiting-${email}`, password: PASSWORD })
   const [live] = [await app.signedIn(email), await app.signedIn(email), await app.signedIn(email)]
@@ -305,8 +306,8 @@ it('prunes what is over, and nothing else', async () => {
       expires_at = case when n = 1 then now() - interval '1 second' else expires_at end,
       last_used_at = case when n = 2 then now() - interval '8 days' else last_used_at end
     from s where s.id = t.id`)
-  expect(await app.auth.prune()).toBe(3)
-  expect(await app.auth.prune()).toBe(0)
+  expect(await administration(app.auth).prune()).toBe(3)
+  expect(await administration(app.auth).prune()).toBe(0)
   expect((await live.get('/me')).status).toBe(200)
   const { rows } = await scratch.pool.query(`select email from breakwater.users where email like $1`, [
     `%-${email}`,

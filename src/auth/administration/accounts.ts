@@ -1,9 +1,9 @@
 import { sql } from 'drizzle-orm'
-import type { AuthConfig } from './config.ts'
-import { date, epoch, interval, many, one, recording, text, textOrNull, wordList } from './database.ts'
-import { after } from './hooks.ts'
-import { revoking } from './revoking.ts'
-import { keyId, seal, unseal } from './sealing.ts'
+import type { AuthConfig } from '../config.ts'
+import { date, epoch, interval, many, one, recording, text, textOrNull, wordList } from '../database.ts'
+import { after } from '../hooks.ts'
+import { revoking } from '../revoking.ts'
+import { keyId, seal, unseal } from '../sealing.ts'
 
 /** Disables an account and ends its sessions with it (ASVS 7.4.2). False when there is no such account. */
 export async function disableUser(config: AuthConfig, userId: string): Promise<boolean> {
