@@ -75,7 +75,7 @@ export class Capture implements Reporter {
       // Called through a closure: the platform's fetch must not be called as a method of something else.
       const send = options.fetch ?? ((input, init) => fetch(input, init))
       this.#outbox = new Outbox(parseDsn(dsn).url, send)
-      this.#client = options.client ?? toucan(dsn)
+      this.#client = options.client ?? toucan()
     }
     this.enabled = this.#outbox !== undefined || this.#exporters.length > 0
   }

@@ -1,23 +1,25 @@
-import { linkedErrorsIntegration, Toucan } from 'toucan-js'
+import { linkedErrorsIntegration } from 'toucan-js'
+import { randomBytes, toHex } from '../core/index.ts'
 import type { EventClient, RawEvent } from './client.ts'
+import { readFrames } from './frames.ts'
 
-/** Reads errors with toucan-js, which knows stacks as Workers write them. The default. */
-export function toucan(dsn: string): EventClient {
+/** How many errors of one chain are told: the one that was caught, and its causes. */
+const CHAIN = 5
+
+/** Reads errors and their causes with toucan-js. Of its parts only that one is bundled. The default. */
+export function toucan(): EventClient {
+  // One more, for the error that stands around the chain.
+  const { processEvent } = linkedErrorsIntegration({ limit: CHAIN + 1 })
+  type Given = Parameters<NonNullable<typeof processEvent>>
+  const client = { getOptions: () => ({ stackParser: readFrames }) } as unknown as Given[2]
   return {
     name: 'toucan-js',
     build(error) {
-      let built: RawEvent | undefined
-      const client = new Toucan({
-        dsn,
-        defaultIntegrations: [linkedErrorsIntegration()],
-        sendClientReports: false,
-        beforeSend(event) {
-          built = event as unknown as RawEvent
-          return null
-        },
-      })
-      client.captureException(error)
-      return built
+      const event = { exception: { values: [] } } as unknown as Given[0]
+      // It reads the causes of what it is given: here the error itself is the first of them.
+      const hint = { originalException: new Error('', { cause: error }) }
+      const built = processEvent?.(event, hint, client) as RawEvent | undefined
+      return built && { event_id: toHex(randomBytes(16)), ...built }
     },
   }
 }

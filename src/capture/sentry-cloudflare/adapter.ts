@@ -1,7 +1,7 @@
 import { CloudflareClient, createTransport, linkedErrorsIntegration } from '@sentry/cloudflare'
 import { randomBytes, toHex } from '../../core/index.ts'
-import { parseStack } from '../../core/stack.ts'
 import type { EventClient, RawEvent } from '../client.ts'
+import { readFrames } from '../frames.ts'
 
 /** How many causes of an error are followed. */
 const CAUSES = 5
@@ -20,7 +20,7 @@ export function sentryCloudflare(): EventClient {
   let made: CloudflareClient | undefined
   const client = (): CloudflareClient => {
     made ??= new CloudflareClient({
-      stackParser: (stack) => parseStack(stack).map((frame) => ({ ...frame, in_app: inApp(frame.filename) })),
+      stackParser: readFrames,
       integrations: [],
       sendClientReports: false,
       transport: (options) => createTransport(options, async () => ({})),
@@ -43,12 +43,4 @@ export function sentryCloudflare(): EventClient {
       return event as unknown as RawEvent
     },
   }
-}
-
-function inApp(filename: string): boolean {
-  return (
-    !filename.startsWith('node:') &&
-    !filename.startsWith('cloudflare:') &&
-    !filename.includes('node_modules/')
-  )
 }
