@@ -241,7 +241,7 @@ CREATE UNIQUE INDEX "users_email_key" ON "breakwater"."users" USING btree (lower
 CREATE INDEX "users_unverified_idx" ON "breakwater"."users" USING btree ("created_at") WHERE "breakwater"."users"."email_verified_at" is null;--> statement-breakpoint
 CREATE INDEX "verification_tokens_user_id_idx" ON "breakwater"."verification_tokens" USING btree ("user_id");--> statement-breakpoint
 CREATE INDEX "verification_tokens_expires_at_idx" ON "breakwater"."verification_tokens" USING btree ("expires_at");--> statement-breakpoint
-CREATE INDEX "query_history_taken_at_idx" ON "breakwater"."query_history" USING btree ("taken_at");--> statement-breakpoint
+CREATE INDEX "query_history_taken_at_idx" ON "breakwater"."query_history" USING btree ("kind","taken_at");--> statement-breakpoint
 CREATE INDEX "job_lanes_touched_idx" ON "breakwater"."job_lanes" USING btree ("touched_at");--> statement-breakpoint
 CREATE UNIQUE INDEX "jobs_type_key_unique" ON "breakwater"."jobs" USING btree ("type","key") WHERE "breakwater"."jobs"."key" is not null;--> statement-breakpoint
 CREATE UNIQUE INDEX "jobs_type_debounce_unique" ON "breakwater"."jobs" USING btree ("type","debounce") WHERE "breakwater"."jobs"."debounce" is not null;--> statement-breakpoint

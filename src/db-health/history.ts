@@ -41,13 +41,15 @@ function snapshotSql(every: number, keep: number): SQL {
     sql.raw(
       `case when b.key is null then 0 when s.calls < b.calls_so_far then s.${now} else s.${now} - b.${before} end`,
     )
+  const oldest = (kind: string): SQL =>
+    sql`array(select ctid from breakwater.query_history where kind = ${kind} and taken_at < now() - ${seconds(keep)}
+      and exists (select from due) order by taken_at limit 5000)`
   return sql`with due as (
       select 1 where not exists (select from breakwater.query_history
-        where taken_at >= date_trunc('hour', now() - ${seconds(every)}) and seen_at > now() - ${seconds(every)})
+        where kind in ('statement', 'table') and taken_at >= date_trunc('hour', now() - ${seconds(every)})
+          and seen_at > now() - ${seconds(every)})
     ), old as (
-      delete from breakwater.query_history where ctid = any(array(
-        select ctid from breakwater.query_history where taken_at < now() - ${seconds(keep)}
-          and exists (select from due) order by taken_at limit 5000))
+      delete from breakwater.query_history where ctid = any(${oldest('statement')} || ${oldest('table')})
     ), seen as (
       (select 'statement' as kind, queryid::text as key, left(min(query), 1000) as text, sum(calls)::bigint as calls,
         sum(total_exec_time) as ms, sum(rows)::bigint as rows, null::bigint as live

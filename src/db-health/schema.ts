@@ -29,6 +29,6 @@ export const queryHistory = breakwater.table(
   },
   (t) => [
     primaryKey({ columns: [t.kind, t.key, t.takenAt] }),
-    index('query_history_taken_at_idx').on(t.takenAt),
+    index('query_history_taken_at_idx').on(t.kind, t.takenAt),
   ],
 )
