@@ -22,6 +22,8 @@ export interface Opening {
   /** The session cookie the request came with: that session is replaced. */
   readonly replaces?: Token | undefined
   readonly event?: AuthEvent
+  /** When the person proved it, in milliseconds since the epoch, where that was earlier. Default: now. */
+  readonly authenticatedAt?: number | undefined
 }
 
 /** A session that has begun. */
@@ -45,6 +47,11 @@ export async function openSession(
   const credential = await newCredential(config.secrets, transport)
   const replaced = sql`${replaces?.id ?? null}::uuid`
   const replacedHash = sql`${replaces === undefined ? null : await hashSecret(replaces.secret)}::text`
+  const { authenticatedAt } = opening
+  const provedAt =
+    authenticatedAt === undefined
+      ? sql`now()`
+      : sql`least(now(), to_timestamp(${authenticatedAt / 1000}::float8))`
   const row = await one(
     config.db,
     sql`with held as (
@@ -67,9 +74,9 @@ export async function openSession(
         returning s.user_id
       ), s as (
         insert into breakwater.sessions
-          (id, user_id, secret_hash, generation, expires_at, device, country, city, transport, methods)
+          (id, user_id, secret_hash, generation, expires_at, authenticated_at, device, country, city, transport, methods)
         select ${credential.id}::uuid, id, ${credential.hash}::text, session_generation,
-          now() + ${interval(config.times.absolute)},
+          now() + ${interval(config.times.absolute)}, ${provedAt},
           ${visitor.device}::text, ${visitor.country}::text, ${visitor.city}::text,
           ${transport}::text, ${wordList(methods)}
         from u returning *

@@ -1,5 +1,8 @@
 /**
- * Signing in by accounts elsewhere: OpenID Connect.
+ * Signing in with accounts elsewhere: OpenID Connect.
  * @module
  */
+export type { OpenIdOptions, OpenIdProvider, OpenIdTokens } from './options.ts'
+export { openidRoutes } from './routes.ts'
+export type { LinkedIdentityJson, OpenIdSchema, ProviderJson } from './routes-schema.ts'
 export { identities } from './schema.ts'
