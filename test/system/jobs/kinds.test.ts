@@ -401,7 +401,7 @@ describe('a job on a workflow', () => {
     expect(await jobs.consume(queue.take().batch)).toEqual(['started'])
     const names: string[] = []
     const step = {
-      do: async (name: string, fn: () => Promise<unknown>) => {
+      do: async (name: string, _: unknown, fn: () => Promise<unknown>) => {
         names.push(name)
         return fn()
       },
