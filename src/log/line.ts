@@ -25,6 +25,8 @@ export const writeToConsole: LogWriter = (line, level) => {
 // line separators, marks that turn the direction of writing.
 const UNSAFE = /[\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g
 
+const PLAIN = /^[\w .,:;/()*@+-]*$/
+
 let second = Number.NaN
 let secondText = ''
 
@@ -41,7 +43,13 @@ export function timeText(now: number): string {
 /** A member of a line, behind others. Nothing when there is no value, or none that JSON has a form for. */
 export function member(name: string, value: unknown): string {
   if (value === undefined) return ''
-  const text = JSON.stringify(value) as string | undefined
+  // What needs no escaping is most of a line, and the way into the engine's own writer and back is longer than this.
+  const plain = typeof value === 'string' ? PLAIN.test(value) : Number.isInteger(value)
+  const text = plain
+    ? typeof value === 'string'
+      ? `"${value}"`
+      : `${value}`
+    : (JSON.stringify(value) as string | undefined)
   return text === undefined ? '' : `,"${name}":${text}`
 }
 

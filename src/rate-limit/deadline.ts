@@ -10,8 +10,7 @@ export async function within<T>(promise: Promise<T>, ms: number): Promise<T> {
     settled = true
   }
   promise.then(settle, settle)
-  // A store in memory has answered by now, and needs no timer.
-  await undefined
+  // A store in memory has answered by then, and needs no timer.
   await undefined
   if (settled) return promise
   let timer: ReturnType<typeof setTimeout> | undefined

@@ -121,9 +121,10 @@ export function createLimiter(options: LimiterOptions): RateLimiter {
       fail(error, Date.now())
       return inOutage(list)
     }
-    const then = Date.now()
     outcomes.forEach(({ block, penalized }, i) => {
-      if (block > 0) blocked.set((list[i] as FullCharge).key, { until: then + block, penalized }, then)
+      if (block <= 0) return
+      const then = Date.now()
+      blocked.set((list[i] as FullCharge).key, { until: then + block, penalized }, then)
     })
     return decisionOf(list, outcomes, 'store')
   }
@@ -146,9 +147,8 @@ export function createLimiter(options: LimiterOptions): RateLimiter {
     async check(requests) {
       const work = currentWork()
       const waiting = work && joined.take(work, limiter)
-      if (waiting === undefined) return take(charges(requests))
-      const decided = await take(charges([...waiting.requests, ...requests]))
-      waiting.decided(decided)
+      const decided = await take(charges(waiting ? [...waiting.requests, ...requests] : requests))
+      waiting?.decided(decided)
       return decided
     },
     known(requests) {
