@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { generateDrizzleJson, generateMigration } from 'drizzle-kit/api'
 import { getTableName } from 'drizzle-orm'
+import type { PgTable } from 'drizzle-orm/pg-core'
 import pg from 'pg'
 import { breakwater } from '../../src/db/schema.ts'
 import type { LocalPostgres } from '../../src/local/index.ts'
@@ -33,7 +34,7 @@ async function definitions(): Promise<Definition[]> {
 }
 
 /** A connection to the database of one size, which is made when there is none. */
-async function databaseOf(postgres: LocalPostgres, name: string): Promise<pg.Client> {
+async function databaseOf(postgres: LocalPostgres, name: string): Promise<() => Promise<pg.Client>> {
   const admin = new pg.Client({ connectionString: postgres.superuserUrl })
   await admin.connect()
   const { rowCount } = await admin.query('select from pg_database where datname = $1', [name])
@@ -41,13 +42,46 @@ async function databaseOf(postgres: LocalPostgres, name: string): Promise<pg.Cli
   await admin.end()
   const url = new URL(postgres.url)
   url.pathname = `/${name}`
-  const client = new pg.Client({ connectionString: url.href })
-  client.on('error', () => {})
-  await client.connect()
-  return client
+  return async () => {
+    const client = new pg.Client({ connectionString: url.href })
+    client.on('error', () => {})
+    await client.connect()
+    return client
+  }
 }
 
 const hash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32)
+
+/** A table, what makes it, and a sum over that and its rows' SQL. */
+interface Recipe {
+  readonly name: string
+  readonly create: string
+  readonly indexes: readonly Definition[]
+  readonly sum: string
+}
+
+function recipeOf(table: PgTable, all: readonly Definition[], rows: number): Recipe {
+  const name = getTableName(table)
+  const mine = all.filter((one) => one.table === name)
+  const create = mine.find(({ sql }) => sql.startsWith('CREATE TABLE'))?.sql ?? ''
+  const sum = hash(create + insertOf(planTable(table, () => rows, ownColumns[name])))
+  return { name, create, indexes: mine.filter(({ index }) => index !== undefined), sum }
+}
+
+/** Makes and fills one table that is not there. */
+async function makeTable(
+  client: pg.Client,
+  { name, create, sum }: Recipe,
+  rows: number,
+  log: (line: string) => void,
+): Promise<void> {
+  await client.query(create)
+  await fill({ client, schema: ownSchema, rows, columns: ownColumns, only: [name], log })
+  await client.query('insert into public.filled (name, recipe) values ($1, $2)', [name, sum])
+}
+
+// Most of it is computing the rows; a table is filled by one process of the server.
+const LINES = 2
 
 /**
  * A database with so many rows in each of the SDK's tables. What an earlier run has filled is kept, table by table,
@@ -58,51 +92,49 @@ export async function filledDatabase(
   rows: number,
   say: (line: string) => void,
 ): Promise<pg.Client> {
-  const client = await databaseOf(postgres, `rows_${rows}`)
+  const connect = await databaseOf(postgres, `rows_${rows}`)
+  const client = await connect()
   const all = await definitions()
   await client.query('create schema if not exists breakwater')
   await client.query(
     'create table if not exists public.filled (name text primary key, recipe text not null, at timestamptz not null default now())',
   )
-  const { rows: known } = await client.query(`select name, recipe from public.filled where at > now() - ${FRESH}`)
-  const recipes = new Map(known.map(({ name, recipe }) => [name as string, recipe as string]))
-  const tables = tablesOf(ownSchema)
-
+  const { rows: known } = await client.query(
+    `select name, recipe from public.filled where at > now() - ${FRESH}`,
+  )
+  const recipes = tablesOf(ownSchema).map((table) => recipeOf(table, all, rows))
   const { rows: there } = await client.query(
     `select relname as name from pg_class where relkind = 'r' and relnamespace = 'breakwater'::regnamespace`,
   )
+  const right = (name: string): boolean =>
+    known.some((one) => one.name === name && recipes.some((r) => r.name === name && r.sum === one.recipe))
   for (const { name } of there) {
-    if (tables.some((table) => getTableName(table) === name)) continue
-    await client.query(`drop table breakwater.${name} cascade`)
+    if (right(name)) continue
     await client.query('delete from public.filled where name = $1', [name])
+    await client.query(`drop table breakwater.${name} cascade`)
   }
-  for (const table of tables) {
-    const name = getTableName(table)
-    const mine = all.filter((one) => one.table === name)
-    const create = mine.find(({ sql }) => sql.startsWith('CREATE TABLE'))?.sql ?? ''
-    const recipe = hash(create + insertOf(planTable(table, () => rows, ownColumns[name])))
-    if (recipes.get(name) !== recipe) {
-      await client.query('delete from public.filled where name = $1', [name])
-      await client.query(`drop table if exists breakwater.${name} cascade; ${create}`)
-      await fill({ client, schema: ownSchema, rows, columns: ownColumns, only: [name], log: say })
-      await client.query('insert into public.filled (name, recipe) values ($1, $2)', [name, recipe])
+  const left = [...recipes]
+  const line = async (): Promise<void> => {
+    const mine = await connect()
+    for (let recipe = left.shift(); recipe !== undefined; recipe = left.shift()) {
+      if (!right(recipe.name)) await makeTable(mine, recipe, rows, say)
+      await sameIndexes(mine, recipe, say)
     }
-    await sameIndexes(client, name, mine, say)
+    await mine.end()
   }
+  await Promise.all(Array.from({ length: LINES }, line))
   for (const { sql } of all.filter((one) => one.sql.includes('FOREIGN KEY'))) {
     const [, key = ''] = /CONSTRAINT "(\w+)"/.exec(sql) ?? []
     const { rowCount } = await client.query('select from pg_constraint where conname = $1', [key])
     if (rowCount === 0) await client.query(sql)
   }
-  await client.query('checkpoint').catch(() => {})
   return client
 }
 
 /** Makes the indexes of a table what the schema says. */
 async function sameIndexes(
   client: pg.Client,
-  table: string,
-  wanted: readonly Definition[],
+  { name: table, indexes: wanted }: Recipe,
   say: (line: string) => void,
 ): Promise<void> {
   const { rows } = await client.query(
@@ -111,7 +143,7 @@ async function sameIndexes(
        and not exists (select from pg_constraint k where k.conindid = i.indexrelid)`,
     [`breakwater.${table}`],
   )
-  const indexes = wanted.filter(({ index }) => index !== undefined)
+  const indexes = [...wanted]
   for (const { name, index, made } of rows) {
     const same = indexes.some((one) => one.index === index && hash(one.sql) === made)
     if (!same) await client.query(`drop index ${name}`)
