@@ -5,4 +5,3 @@
 export type { OpenIdOptions, OpenIdProvider, OpenIdTokens } from './options.ts'
 export { openidRoutes } from './routes.ts'
 export type { LinkedIdentityJson, OpenIdSchema, ProviderJson } from './routes-schema.ts'
-export { identities } from './schema.ts'

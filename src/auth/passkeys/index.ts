@@ -6,7 +6,6 @@ export type { CreationOptions } from './manage.ts'
 export type { PasskeyOptions } from './options.ts'
 export { passkeyRoutes } from './routes.ts'
 export type { PasskeyJson, PasskeySchema } from './routes-schema.ts'
-export { passkeys, spentChallenges } from './schema.ts'
 export type { CredentialDescriptor } from './stored.ts'
 export type { RequestOptions } from './use.ts'
 export type {

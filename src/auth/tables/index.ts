@@ -3,6 +3,8 @@
  * `breakwater/auth`, which asks without them.
  * @module
  */
+export { identities } from '../openid/schema.ts'
+export { passkeys, spentChallenges } from '../passkeys/schema.ts'
 export {
   apiKeys,
   authEvents,

@@ -331,6 +331,7 @@ describe('signing in by a passkey', () => {
     told.length = 0
     const client = hooked.createClient()
     expect((await signIn(client, authenticator, { forged: true })).status).toBe(401)
+    await hooked.settle()
     expect((await signIn(client, authenticator)).status).toBe(200)
     await hooked.settle()
     expect(told).toEqual(['sign-in-failed', `signed-in ${email}`, 'signed-in'])
