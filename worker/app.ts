@@ -7,6 +7,7 @@ import { captureMiddleware, captureTunnel, traceRoutes } from 'breakwater/captur
 import { breakerStates, problems, type RequestContextEnv, requestContext } from 'breakwater/core'
 import { queryMonitor } from 'breakwater/db-health'
 import { health, postgresCheck, queueCheck, r2Check, redisCheck } from 'breakwater/health'
+import { relayJobs } from 'breakwater/jobs'
 import { log } from 'breakwater/log'
 import { deferLimit, limit, type RateLimitEnv, rateLimit } from 'breakwater/rate-limit'
 import { bodyLimit, secure } from 'breakwater/secure'
@@ -47,6 +48,7 @@ export function createApp(services: Services) {
       }),
     )
     .use('/auth/*', deferSession())
+    .use(relayJobs({ jobs: services.jobs }))
     .use(guard({ limits: rateLimit({ limiter }), auth }))
     // These ask the limiter themselves, by account too, or mark whose sessions end: both travel together.
     .use('/auth/sign-up', deferred)

@@ -154,10 +154,12 @@ export function createJobs(options: JobsOptions): Jobs {
       const made = await self.tick()
       return { ...swept, made, sent: await self.relay() }
     },
-    async relay() {
+    async relay({ limit = 2000 } = {}) {
       let sent = 0
-      for (let round = 0; round < 20 && options.queue !== undefined; round++) {
-        const due = await takeDue(db, 100)
+      while (sent < limit && options.queue !== undefined) {
+        // The most that a queue takes at once.
+        const most = Math.min(100, limit - sent)
+        const due = await takeDue(db, most)
         if (due.length === 0) break
         await queue.sendBatch(
           due.map(({ id, traceparent, ms }) => ({
@@ -166,7 +168,7 @@ export function createJobs(options: JobsOptions): Jobs {
           })),
         )
         sent += due.length
-        if (due.length < 100) break
+        if (due.length < most) break
       }
       return sent
     },

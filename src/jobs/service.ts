@@ -105,8 +105,8 @@ export interface Jobs {
   runWorkflow(params: WorkflowParams, step: WorkflowSteps): Promise<Outcome>
   /** All that cron is for, every minute: {@link Jobs.sweep}, {@link Jobs.tick}, {@link Jobs.relay}. Three round trips when there is nothing to do. */
   cron(): Promise<SweepReport & { readonly made: number; readonly sent: number }>
-  /** Sends what was not sent, or not heard of since. At most 2,000. Returns how many. */
-  relay(): Promise<number>
+  /** Sends what was not sent, or not heard of since. At most `limit`, 2,000 by default. Returns how many. */
+  relay(options?: { readonly limit?: number }): Promise<number>
   /** Puts back what crashed, gives up what keeps crashing, deletes what is old. One round trip. */
   sweep(): Promise<SweepReport>
   /** Makes the jobs of schedules that are due. Returns how many. */
