@@ -2,14 +2,55 @@ import { badUpload, stalled, tooLarge } from './errors.ts'
 
 /** Where bytes come from, one chunk at a time; undefined is the end. */
 export interface ByteSource {
+  /** A chunk is valid until two more have been read and a third is asked for: its memory is then used again. */
   read(): Promise<Uint8Array | undefined>
   /** Lets go of what is behind. Never rejects. */
   cancel(reason?: unknown): Promise<void>
 }
 
+/** What is read at once at most. workerd's default reader gives 4 KiB, and each read costs the same. */
+const READ_BYTES = 256 * 1024
+
+/** A chunk that is held back, one that is dealt with, and one on its way. */
+const TURNS = 3
+
+type Read = () => Promise<ReadableStreamReadResult<Uint8Array>>
+
+/** Reads large pieces where the stream can fill a buffer of ours, else what it gives. */
+function reading(stream: ReadableStream<Uint8Array>): { read: Read; cancel(reason: unknown): Promise<void> } {
+  let byob: ReadableStreamBYOBReader
+  try {
+    byob = stream.getReader({ mode: 'byob' })
+  } catch {
+    // Not a stream of bytes: made by hand, as in tests.
+    const reader = stream.getReader()
+    return { read: () => reader.read(), cancel: (reason) => reader.cancel(reason) }
+  }
+  // Used in turn: a large file would leave its own size in garbage behind, faster than it is collected.
+  const turns: ArrayBufferLike[] = []
+  let free: ArrayBufferLike | undefined
+  return {
+    async read() {
+      const next = free ?? (turns.length === TURNS ? turns.shift() : undefined)
+      free = undefined
+      const usable = next instanceof ArrayBuffer && next.byteLength === READ_BYTES
+      const { done, value } = await byob.read(new Uint8Array(usable ? next : new ArrayBuffer(READ_BYTES)))
+      if (done || value === undefined) return { done: true, value: undefined }
+      // A client that sends a byte at a time must not have us keep a large buffer for each.
+      if (value.length < READ_BYTES / 4) {
+        free = value.buffer
+        return { done: false, value: value.slice() }
+      }
+      turns.push(value.buffer)
+      return { done: false, value }
+    },
+    cancel: (reason) => byob.cancel(reason),
+  }
+}
+
 /** A stream as a source. A read that rejects is a client that went away. */
 export function fromStream(stream: ReadableStream<Uint8Array>): ByteSource {
-  const reader = stream.getReader()
+  const reader = reading(stream)
   return {
     async read() {
       try {
@@ -25,6 +66,25 @@ export function fromStream(stream: ReadableStream<Uint8Array>): ByteSource {
     async cancel(reason) {
       await reader.cancel(reason).catch(() => {})
     },
+  }
+}
+
+/** Reads one chunk ahead: the next comes in while the last one is dealt with. */
+export function ahead(source: ByteSource): ByteSource {
+  let next: Promise<Uint8Array | undefined> | undefined
+  const begin = (): Promise<Uint8Array | undefined> => {
+    const reading = source.read()
+    // Heard by whoever reads next, if anybody does.
+    reading.catch(() => {})
+    return reading
+  }
+  return {
+    async read() {
+      const chunk = await (next ?? source.read())
+      next = chunk && begin()
+      return chunk
+    },
+    cancel: (reason) => source.cancel(reason),
   }
 }
 

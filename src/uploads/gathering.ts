@@ -4,7 +4,7 @@ export class Gathering {
   #buffer: Uint8Array<ArrayBuffer>
   #length = 0
 
-  /** @param buffer To be used again. */
+  /** @param buffer To begin with, such as that of an earlier one. */
   constructor(capacity: number, buffer: Uint8Array<ArrayBuffer> = new Uint8Array(0)) {
     this.capacity = capacity
     this.#buffer = buffer
@@ -33,7 +33,7 @@ export class Gathering {
     const taken = bytes.subarray(0, this.capacity - this.#length)
     const needed = this.#length + taken.length
     if (this.#buffer.length < needed) {
-      const grown = new Uint8Array(Math.min(this.capacity, Math.max(needed, this.#buffer.length * 2)))
+      const grown = new Uint8Array(Math.min(this.capacity, Math.max(needed, this.#buffer.length * 4)))
       grown.set(this.bytes)
       this.#buffer = grown
     }

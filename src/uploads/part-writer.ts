@@ -1,4 +1,5 @@
 import { storageUnavailable } from './errors.ts'
+import { Gathering } from './gathering.ts'
 import type { Progress } from './transfer-records.ts'
 
 /** How a {@link PartWriter} works. */
@@ -7,6 +8,8 @@ export interface PartWriterOptions {
   readonly key: string
   /** Bytes of every part but the last. */
   readonly partBytes: number
+  /** Bytes that are announced. Where they fill a part, memory for it is taken at once: growing leaves as much behind. */
+  readonly announced?: number | undefined
   /** A new key for bytes that do not fill a part. */
   readonly newTailKey: () => string
   /** Known at the latest when the first part is full. */
@@ -26,9 +29,8 @@ export class PartWriter {
   readonly #start: Progress
   #upload: R2MultipartUpload | undefined
   #etags: string[]
-  #buffer = new Uint8Array(0)
+  #part: Gathering
   #spare: Uint8Array<ArrayBuffer> | undefined
-  #filled = 0
   #travelling: Promise<void> = Promise.resolve()
   /** How far it has come, tail included. */
   received: number
@@ -38,6 +40,8 @@ export class PartWriter {
     this.#start = start
     this.#etags = [...start.etags]
     this.received = start.receivedBytes
+    const { partBytes, announced = 0 } = options
+    this.#part = new Gathering(partBytes, announced < partBytes ? undefined : new Uint8Array(partBytes))
     if (start.multipartId !== null) {
       this.#upload = options.bucket.resumeMultipartUpload(options.key, start.multipartId)
     }
@@ -50,35 +54,31 @@ export class PartWriter {
     const expected = receivedBytes - this.#etags.length * this.#options.partBytes
     const tail = await guarded(() => this.#options.bucket.get(tailKey))
     if (tail === null || tail.size !== expected) throw storageUnavailable(new Error('a tail is missing'))
-    this.#push(new Uint8Array(await guarded(() => tail.arrayBuffer())))
+    this.#part.add(new Uint8Array(await guarded(() => tail.arrayBuffer())))
   }
 
   /** The beginning of the file, as long as its first part has not been sent. */
   get head(): Uint8Array | undefined {
-    return this.#etags.length === 0 && this.#upload === undefined
-      ? this.#buffer.subarray(0, this.#filled)
-      : undefined
+    return this.#etags.length === 0 && this.#upload === undefined ? this.#part.bytes : undefined
   }
 
   async write(chunk: Uint8Array): Promise<void> {
     let rest = chunk
     while (rest.length > 0) {
-      if (this.#filled === this.#options.partBytes) await this.#flush()
-      const taken = Math.min(rest.length, this.#options.partBytes - this.#filled)
-      this.#push(rest.subarray(0, taken))
-      rest = rest.subarray(taken)
+      if (this.#part.full) await this.#flush()
+      rest = this.#part.add(rest)
     }
     this.received += chunk.length
   }
 
   /** Puts away what does not fill a part, so that a later request can go on. */
   async suspend(): Promise<Progress> {
-    if (this.#filled === this.#options.partBytes) await this.#flush()
+    if (this.#part.full) await this.#flush()
     await this.#travelling
-    if (this.#filled === 0) return this.#progress(null)
+    if (this.#part.length === 0) return this.#progress(null)
     if (this.received === this.#start.receivedBytes) return this.#start
     const tailKey = this.#options.newTailKey()
-    await guarded(() => this.#options.bucket.put(tailKey, this.#buffer.subarray(0, this.#filled)))
+    await guarded(() => this.#options.bucket.put(tailKey, this.#part.bytes))
     return this.#progress(tailKey)
   }
 
@@ -88,13 +88,13 @@ export class PartWriter {
       const { bucket, key } = this.#options
       const contentType = this.#options.contentType()
       await guarded(() =>
-        bucket.put(key, this.#buffer.subarray(0, this.#filled), {
+        bucket.put(key, this.#part.bytes, {
           ...(contentType !== undefined && { httpMetadata: { contentType } }),
         }),
       )
       return this.#progress(null)
     }
-    if (this.#filled > 0) await this.#flush()
+    if (this.#part.length > 0) await this.#flush()
     await this.#travelling
     return this.#progress(null)
   }
@@ -120,18 +120,6 @@ export class PartWriter {
     }
   }
 
-  #push(bytes: Uint8Array): void {
-    const needed = this.#filled + bytes.length
-    if (this.#buffer.length < needed) {
-      const size = Math.min(this.#options.partBytes, Math.max(needed, this.#buffer.length * 2))
-      const grown = new Uint8Array(size)
-      grown.set(this.#buffer.subarray(0, this.#filled))
-      this.#buffer = grown
-    }
-    this.#buffer.set(bytes, this.#filled)
-    this.#filled = needed
-  }
-
   /** Sends a part on its way, once the one before it has arrived. */
   async #flush(): Promise<void> {
     await this.#travelling
@@ -143,16 +131,14 @@ export class PartWriter {
       }),
     )
     const upload = this.#upload
-    const full = this.#buffer
-    const bytes = full.subarray(0, this.#filled)
+    const { bytes, buffer } = this.#part
     const number = this.#etags.length + 1
-    this.#buffer = this.#spare ?? new Uint8Array(0)
+    this.#part = new Gathering(partBytes, this.#spare ?? new Uint8Array(partBytes))
     this.#spare = undefined
-    this.#filled = 0
     const sent = async (): Promise<void> => {
       const part = await guarded(() => retried(() => upload.uploadPart(number, bytes)))
       this.#etags.push(part.etag)
-      if (full.length === partBytes) this.#spare = full
+      this.#spare = buffer
       await save({
         receivedBytes: Math.max(this.#start.receivedBytes, (number - 1) * partBytes + bytes.length),
         multipartId: upload.uploadId,

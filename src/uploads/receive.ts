@@ -1,6 +1,6 @@
 import { toHex } from '../core/bytes.ts'
 import { span } from '../core/work.ts'
-import { type ByteSource, limited, peek } from './byte-source.ts'
+import { ahead, type ByteSource, limited, peek } from './byte-source.ts'
 import { digestMismatch, emptyFile, wrongType } from './errors.ts'
 import { fixedSink, partsSink, type Sink } from './sink.ts'
 import { agreeOnType, HEAD_BYTES } from './sniff.ts'
@@ -49,7 +49,7 @@ export async function receive(incoming: Incoming, options: ReceiveOptions): Prom
     if (!verdict.ok) throw wrongType(verdict.detail, types)
     const target = { bucket: options.bucket, key: options.key, contentType: verdict.type }
     const sink = options.sink ?? (length === undefined ? partsSink(target) : fixedSink(target, length))
-    const stored = await span('object-store', 'put', () => pump(source, sink, announced))
+    const stored = await span('object-store', 'put', () => pump(ahead(source), sink, announced))
     return { type: verdict.type, ...stored }
   } catch (error) {
     await raw.cancel(error)
@@ -70,8 +70,7 @@ async function pump(
   try {
     for (let chunk = await source.read(); chunk !== undefined; chunk = await source.read()) {
       size += chunk.length
-      await hasher.write(chunk)
-      await sink.write(chunk)
+      await Promise.all([hasher.write(chunk), sink.write(chunk)])
     }
     await hasher.close()
     const sha256 = toHex(new Uint8Array(await digest.digest))

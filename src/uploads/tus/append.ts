@@ -1,7 +1,7 @@
 import type { Env } from 'hono'
 import { isBreakwaterError } from '../../core/errors.ts'
 import { span } from '../../core/work.ts'
-import { type ByteSource, fromStream, limited } from '../byte-source.ts'
+import { ahead, type ByteSource, fromStream, limited } from '../byte-source.ts'
 import { checksumMismatch, storageUnavailable, wrongOffset, wrongType } from '../errors.ts'
 import { finishTransfer } from '../finish.ts'
 import { PartWriter } from '../part-writer.ts'
@@ -48,6 +48,7 @@ export async function append<E extends Env>(work: Appending<E>): Promise<number>
       bucket,
       key: upload.key,
       partBytes: transfer.partBytes,
+      announced: work.contentLength,
       newTailKey: () => `${options.prefix}.tails/${upload.id}/${crypto.randomUUID()}`,
       contentType: () => type ?? upload.declaredType ?? undefined,
       save: async (progress) =>
@@ -116,11 +117,12 @@ async function pump<E extends Env>(work: Appending<E>, writer: PartWriter, watch
   const { upload, transfer } = claimed
   const kind = context.options.kinds.get(upload.kind)
   const most = transfer.length ?? kind?.maxBytes ?? 0
-  const source: ByteSource = limited(body === null ? nothing : fromStream(body), {
+  const metered = limited(body === null ? nothing : fromStream(body), {
     maxBytes: most - transfer.receivedBytes,
     stallMs: context.options.stallMs,
     ...(contentLength !== undefined && { length: contentLength }),
   })
+  const source = ahead(metered)
   const digest = checksum && new crypto.DigestStream(checksum.algorithm)
   digest?.digest.catch(() => {})
   const hasher = digest?.getWriter()

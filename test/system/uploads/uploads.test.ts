@@ -85,14 +85,14 @@ describe('an upload', () => {
     expect(await usage()).toEqual({ reserved: 0, stored: 300_000, files: 1 })
   })
 
-  it('may come as a form', async () => {
-    const bytes = png(250_000)
+  it.each([250_000, 6 * MB])('may come as a form, of %i bytes', async (size) => {
+    const bytes = png(size)
     const form = new FormData()
     form.set('note', 'hello')
     form.set('file', new File([bytes], '../søren.png', { type: 'image/png' }))
     const view = await created(await post('kind=document', form))
-    expect(view).toMatchObject({ name: 'søren.png', size: 250_000, sha256: sha256(bytes) })
-    expect(await usage()).toEqual({ reserved: 0, stored: 250_000, files: 1 })
+    expect(view).toMatchObject({ name: 'søren.png', size, sha256: sha256(bytes) })
+    expect(await usage()).toEqual({ reserved: 0, stored: size, files: 1 })
   })
 
   it('may come as a stream of unknown length, in several parts', async () => {
