@@ -11,6 +11,7 @@ export type BindingKind =
   | 'versionMetadata'
   | 'service'
   | 'd1'
+  | 'images'
 
 /** A declared binding; `T` is what the Worker gets. */
 export interface Binding<T> {
@@ -49,6 +50,8 @@ export interface BindingVocabulary {
   service<T extends Rpc.WorkerEntrypointBranded | undefined = undefined>(): Binding<Fetcher<T>>
   /** A D1 database. */
   d1(): Binding<D1Database>
+  /** Cloudflare Images: makes pictures of pictures. */
+  images(): Binding<ImagesBinding>
 }
 
 // Kind, table in wrangler.toml, and the member by which it is told from those that follow.
@@ -59,6 +62,7 @@ durableObject [[durable_objects.bindings]] idFromName
 hyperdrive [[hyperdrive]] connectionString
 rateLimiter [[ratelimits]] limit
 d1 [[d1_databases]] prepare
+images [images] input
 versionMetadata [version_metadata] timestamp
 secretsStore [[secrets_store_secrets]] get
 assets [assets] fetch

@@ -9,6 +9,7 @@ const real: Record<Exclude<BindingKind, 'assets'>, string> = {
   queue: 'QUEUE',
   kv: 'KV',
   d1: 'D1',
+  images: 'IMAGES',
   hyperdrive: 'HYPERDRIVE',
   rateLimiter: 'NATIVE_LIMITER',
   secretsStore: 'STORED_SECRET',
