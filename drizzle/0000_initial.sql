@@ -261,3 +261,16 @@ CREATE INDEX "identities_user_id_idx" ON "breakwater"."identities" USING btree (
 CREATE UNIQUE INDEX "passkeys_credential_id_key" ON "breakwater"."passkeys" USING btree ("credential_id");--> statement-breakpoint
 CREATE INDEX "passkeys_user_id_idx" ON "breakwater"."passkeys" USING btree ("user_id");--> statement-breakpoint
 CREATE INDEX "spent_challenges_expires_at_idx" ON "breakwater"."spent_challenges" USING btree ("expires_at");
+--> statement-breakpoint
+CREATE FUNCTION "breakwater"."keep_auth_events"() RETURNS trigger LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
+	IF TG_OP = 'DELETE' AND OLD.created_at < pg_catalog.now() - interval '90 days' THEN
+		RETURN OLD;
+	END IF;
+	RAISE EXCEPTION 'breakwater.auth_events is only ever added to' USING ERRCODE = 'insufficient_privilege';
+END
+$$;
+--> statement-breakpoint
+CREATE TRIGGER "keep_auth_events" BEFORE UPDATE OR DELETE ON "breakwater"."auth_events" FOR EACH ROW EXECUTE FUNCTION "breakwater"."keep_auth_events"();
+--> statement-breakpoint
+CREATE TRIGGER "keep_all_auth_events" BEFORE TRUNCATE ON "breakwater"."auth_events" FOR EACH STATEMENT EXECUTE FUNCTION "breakwater"."keep_auth_events"();

@@ -2,8 +2,9 @@ import { spawnSync } from 'node:child_process'
 import { cpSync, globSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
+import { missingSql } from './hand-written-sql.ts'
 
-/** Fails when the Drizzle schema says something that the SQL in `drizzle/` does not. */
+/** Fails when the Drizzle schema, or SQL written by hand beside one, says something that the SQL in `drizzle/` does not. */
 const folder = mkdtempSync(join(tmpdir(), 'breakwater-migrations-'))
 try {
   cpSync('drizzle', folder, { recursive: true })
@@ -18,6 +19,12 @@ try {
   }
   if (globSync(`${folder}/*.sql`).length !== before) {
     console.error('The schema has changed since the last migration: run npm run db:generate')
+    process.exit(1)
+  }
+  if (missingSql('drizzle').length > 0) {
+    console.error(
+      'Hand-written SQL (src/*/schema.sql) is in no migration: run npm run db:generate -- --custom',
+    )
     process.exit(1)
   }
 } finally {

@@ -148,7 +148,7 @@ export async function listEvents(config: AuthConfig, userId: string): Promise<Re
 export interface PruneOptions {
   /** Most rows of each table to delete. Default 1,000; call again while something was deleted. */
   readonly limit?: number
-  /** Days that the audit record goes back. Default 400. */
+  /** Days that the audit record goes back. Default 400; 90 at least, since the database keeps that much against all. */
   readonly eventDays?: number
   /** Days that an account may stay unverified. Default 7. */
   readonly unverifiedDays?: number
@@ -164,6 +164,7 @@ const DAY = 86_400_000
  */
 export async function prune(config: AuthConfig, options: PruneOptions = {}): Promise<number> {
   const { limit = 1000, eventDays = 400, unverifiedDays = 7, endedKeyDays = 90 } = options
+  if (eventDays < 90) throw new TypeError('prune: eventDays must be 90 at least')
   const most = sql`limit ${limit}::int for update skip locked`
   const row = await one(
     config.db,

@@ -69,11 +69,12 @@ export async function loadTables(
   const { order, late } = loadOrder([...byName.keys()], await foreignKeys(query))
   const triggers = await userTriggers(query)
 
-  // Migrations may have put rows in; the backup has them, and what became of them.
-  if (tables.length > 0) await query(`truncate ${tables.map(qualified).join(', ')}`)
+  // First: a trigger may refuse that its table is emptied.
   for (const { table, trigger } of triggers) {
     await query(`alter table ${table} disable trigger ${ident(trigger)}`)
   }
+  // Migrations may have put rows in; the backup has them, and what became of them.
+  if (tables.length > 0) await query(`truncate ${tables.map(qualified).join(', ')}`)
   for (const { from, constraint } of late) {
     await query(`alter table ${from} alter constraint ${ident(constraint)} deferrable initially deferred`)
   }

@@ -1,4 +1,5 @@
 import { scrypt } from 'breakwater/auth'
+import { administration } from 'breakwater/auth/administration'
 import type { LimitRequest } from 'breakwater/core'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type ScratchDatabase, scratchDatabase } from '../support/postgres.ts'
@@ -400,5 +401,26 @@ describe('brute force', () => {
     })
     const reply = await limited.createClient().post('/auth/sign-in', { email, password: PASSWORD })
     expect(reply).toMatchObject({ status: 503, json: { code: 'dependency-unavailable' } })
+  })
+})
+
+describe('the audit record', () => {
+  it('is only ever added to, whoever asks: the database refuses, but for what is old enough to be pruned', async () => {
+    const id = '0190c000-0000-7000-8000-00000000000'
+    await scratch.pool.query(
+      `insert into breakwater.auth_events (id, type, created_at) values
+        ('${id}1', 'signed-in', now() - interval '89 days'), ('${id}2', 'signed-in', now() - interval '91 days')`,
+    )
+    const refused = expect.objectContaining({ code: '42501' })
+    const run = (text: string) => scratch.pool.query(`${text} where id::text like '${id}%'`)
+    await expect(run(`update breakwater.auth_events set address = null`)).rejects.toEqual(refused)
+    await expect(run(`delete from breakwater.auth_events`)).rejects.toEqual(refused)
+    await expect(scratch.pool.query('truncate breakwater.auth_events')).rejects.toEqual(refused)
+    await expect(
+      scratch.pool.query(`delete from breakwater.auth_events where id = '${id}1'`),
+    ).rejects.toEqual(refused)
+    const { rowCount } = await scratch.pool.query(`delete from breakwater.auth_events where id = '${id}2'`)
+    expect(rowCount).toBe(1)
+    await expect(administration(app.auth).prune({ eventDays: 30 })).rejects.toThrow(TypeError)
   })
 })
