@@ -9,11 +9,10 @@ import {
 } from '../core/index.ts'
 import { slot } from '../core/slot.ts'
 import { checkIn, monitorSlug } from './check-in.ts'
-import { type EventClient, errorOf, type RawEvent } from './client.ts'
-import { complainOf } from './complain.ts'
+import type { RawEvent } from './client.ts'
 import { parseDsn } from './dsn.ts'
-import { envelope, errorEvent, type Identity, type Surroundings } from './event.ts'
-import { fingerprintOf, foldKey } from './fingerprint.ts'
+import { envelope, type Identity } from './event.ts'
+import { complainInstead, EventPipeline, type Met, rawMessage } from './event-pipeline.ts'
 import { Fold } from './fold.ts'
 import { type CaptureOptions, type Settings, settings } from './options.ts'
 import { Outbox } from './outbox.ts'
@@ -40,6 +39,11 @@ export function currentCapture(): WorkCapture | undefined {
   return work && captures.get(work)
 }
 
+const met = (): Met => {
+  const work = currentWork()
+  return { work, capture: work && captures.get(work) }
+}
+
 /** How a unit of work ended. */
 export interface Ending {
   /** The reply's, for requests. */
@@ -56,18 +60,14 @@ export class Capture implements Reporter {
   readonly identity: Identity
   readonly #settings: Settings
   readonly #checkIns: CaptureOptions['checkIns']
-  readonly #client: EventClient | undefined
   readonly #outbox: Outbox | undefined
+  readonly #events: EventPipeline | undefined
   readonly #exporters: readonly TraceExporter[]
-  readonly #fold: Fold
   readonly #forced = new Fold(30)
-  readonly #ignore: ((error: unknown) => boolean) | undefined
 
   constructor(options: CaptureOptions) {
     this.#settings = settings(options)
-    this.#fold = new Fold(this.#settings.maxAlike)
     this.#exporters = options.exporters ?? []
-    this.#ignore = options.ignore
     this.#checkIns = options.checkIns ?? true
     this.identity = { release: options.release, environment: options.environment ?? 'production' }
     const { dsn } = options
@@ -75,7 +75,13 @@ export class Capture implements Reporter {
       // Called through a closure: the platform's fetch must not be called as a method of something else.
       const send = options.fetch ?? ((input, init) => fetch(input, init))
       this.#outbox = new Outbox(parseDsn(dsn).url, send)
-      this.#client = options.client ?? toucan()
+      this.#events = new EventPipeline({
+        outbox: this.#outbox,
+        client: options.client ?? toucan(),
+        identity: this.identity,
+        settings: this.#settings,
+        ignore: options.ignore,
+      })
     }
     this.enabled = this.#outbox !== undefined || this.#exporters.length > 0
   }
@@ -86,14 +92,11 @@ export class Capture implements Reporter {
   }
 
   captureException(error: unknown, hint: ReportHint = {}): void {
-    const work = currentWork()
-    this.#capture(work, work && captures.get(work), error, hint)
+    this.#tell(met(), error, hint)
   }
 
   captureMessage(message: string, hint: ReportHint = {}): void {
-    const work = currentWork()
-    const raw = { event_id: toHex(randomBytes(16)), message }
-    this.#add(work, work && captures.get(work), raw, { level: 'info', ...hint })
+    this.#events?.raw(met(), rawMessage(message), { level: 'info', ...hint })
   }
 
   /** What a page has told, after it was checked: its errors, and its vitals if the page's trace is in the sample. */
@@ -107,13 +110,8 @@ export class Capture implements Reporter {
       const trace = { trace_id: report.trace, span_id: report.span }
       const { path: transaction, debugIds } = report
       const around = { work: undefined, transaction, request, trace, debugIds }
-      this.#tell(
-        work,
-        undefined,
-        raw,
-        { mechanism, handled: mechanism === 'manual', tags: { work: 'page' } },
-        around,
-      )
+      const hint = { mechanism, handled: mechanism === 'manual', tags: { work: 'page' } }
+      this.#events?.tell({ work, capture: undefined }, raw, hint, around)
     }
     if (
       this.#outbox &&
@@ -154,7 +152,7 @@ export class Capture implements Reporter {
 
   /** Something failed that nobody caught. */
   failed(capture: WorkCapture, error: unknown, mechanism: FailureMechanism): void {
-    this.#capture(capture.work, capture, error, {
+    this.#tell({ work: capture.work, capture }, error, {
       mechanism: HANDLED[mechanism],
       handled: false,
       ...(mechanism === 'wait-until' && { tags: { behind_reply: 'true' } }),
@@ -164,8 +162,8 @@ export class Capture implements Reporter {
   /** A reply that says 5xx though nothing was thrown. */
   returned(capture: WorkCapture, status: number): void {
     const { transaction } = capture.surroundings(false)
-    const raw = { event_id: toHex(randomBytes(16)), message: `${transaction} answered ${status}` }
-    this.#add(capture.work, capture, raw, {
+    const raw = rawMessage(`${transaction} answered ${status}`)
+    this.#events?.raw({ work: capture.work, capture }, raw, {
       level: status >= 500 ? 'error' : 'warning',
       mechanism: 'response',
       handled: true,
@@ -199,97 +197,17 @@ export class Capture implements Reporter {
     }
   }
 
+  #tell(where: Met, error: unknown, hint: ReportHint): void {
+    if (this.#events) this.#events.exception(where, error, hint)
+    else complainInstead(where.capture, error, hint)
+  }
+
   #isTraced(capture: WorkCapture, { ok }: Ending, end: number): boolean {
     const { rate, slow, forced } = this.#settings
     if (rate > 0 && inSample(capture.work.trace.traceId, rate)) return true
     if (!forced || (ok && capture.errors === 0 && end - capture.start < slow)) return false
     // In an outage everything fails: some of it will do.
     return this.#forced.pass('') !== undefined
-  }
-
-  #capture(
-    work: Work | undefined,
-    capture: WorkCapture | undefined,
-    thrown: unknown,
-    hint: ReportHint,
-  ): void {
-    if (this.#client === undefined) {
-      if (capture) capture.errors += 1
-      complainOf(thrown, hint)
-      return
-    }
-    try {
-      if (typeof thrown === 'object' && thrown !== null) {
-        // The same error is met on its way through several hands: the app's, Hono's, ours.
-        if (capture?.seen?.has(thrown)) return
-        if (capture) {
-          capture.seen ??= new WeakSet()
-          capture.seen.add(thrown)
-        }
-      }
-      if (this.#ignore?.(thrown)) {
-        if (capture) capture.expected = true
-        return
-      }
-      const raw = this.#client.build(errorOf(thrown))
-      if (raw) this.#add(work, capture, raw, hint, thrown)
-    } catch {
-      // Whatever is wrong with the error or with us, the caller has enough to do.
-    }
-  }
-
-  #add(
-    work: Work | undefined,
-    capture: WorkCapture | undefined,
-    raw: RawEvent,
-    hint: ReportHint,
-    thrown?: unknown,
-  ): void {
-    if (!this.#outbox) return
-    try {
-      if (capture && ++capture.errors > this.#settings.maxErrors) {
-        this.#outbox.drops.add('event_processor', 'error')
-        return
-      }
-      const around = capture?.surroundings() ?? {
-        work,
-        transaction: work?.kind ?? 'module',
-        request: undefined,
-      }
-      this.#tell(work, capture, raw, hint, around, thrown)
-    } catch {}
-  }
-
-  #tell(
-    work: Work | undefined,
-    capture: WorkCapture | undefined,
-    raw: RawEvent,
-    hint: ReportHint,
-    around: Surroundings,
-    thrown?: unknown,
-  ): void {
-    if (!this.#outbox) return
-    const folded = this.#fold.pass(foldKey(raw, around.transaction))
-    if (folded === undefined) {
-      this.#outbox.drops.add('event_processor', 'error')
-      return
-    }
-    const fingerprint = hint.fingerprint ?? fingerprintOf(thrown, raw, around.transaction)
-    const full: ReportHint = {
-      ...hint,
-      ...(fingerprint && { fingerprint }),
-      ...(folded > 0 && { tags: { ...hint.tags, folded: String(folded) } }),
-    }
-    this.#send(work, capture, errorEvent(raw, full, this.identity, around))
-  }
-
-  #send(work: Work | undefined, capture: WorkCapture | undefined, event: Record<string, unknown>): void {
-    const one = { category: 'error' as const, body: envelope('event', event) }
-    if (capture && !capture.ended) capture.pending.push(one)
-    else {
-      const sending = this.#outbox?.send([one])
-      if (sending) work?.waitUntil(sending)
-    }
   }
 }
 
