@@ -1,10 +1,11 @@
 import process from 'node:process'
+import { keep } from './support/kept.ts'
 import { machine } from './support/machine.ts'
 import { benchNames, loadBench } from './support/registry.ts'
 
 /**
  * `npm run bench -- NAME [options] [--json]`. Prints a report, or with `--json` one JSON object as the last line of
- * stdout. Exits 0 when it could measure, whatever the figures; 1 when it could not, or when one that gates is over a
+ * stdout; `--save` also keeps the outcome for `all`. Exits 0 when it could measure, whatever the figures; 1 when it could not, or when one that gates is over a
  * limit; 2 for a name that there is not.
  */
 process.chdir(`${import.meta.dirname}/..`)
@@ -21,14 +22,10 @@ if (name === undefined || !names.includes(name)) {
 }
 
 const bench = await loadBench(name)
-const {
-  figures,
-  report,
-  over = [],
-} = await bench.run({
-  args: rest.filter((arg: string) => arg !== '--json'),
-  say: (line) => console.error(line),
-})
+const args = rest.filter((arg: string) => arg !== '--json' && arg !== '--save')
+const outcome = await bench.run({ args, say: (line) => console.error(line) })
+if (rest.includes('--save')) keep(name, args, outcome)
+const { figures, report, over = [] } = outcome
 console.log(rest.includes('--json') ? JSON.stringify({ name, machine: machine(), figures }) : report)
 for (const sentence of over) console.error(`over the limit: ${sentence}`)
 process.exitCode = over.length > 0 ? 1 : 0

@@ -75,6 +75,7 @@ export const bench: Bench = {
   about:
     'The SDK’s own queries at 10 thousand, 1 million and 10 million rows; what the checks catch; our layer’s share.',
   options: '--rows 10000,1000000 --rounds 15 --keep FOLDER --fill-only',
+  heavy: true,
   async run({ args, say }) {
     const { values } = parseArgs({
       args: [...args],

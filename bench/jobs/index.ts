@@ -17,6 +17,7 @@ export const bench: Bench = {
   about:
     'Jobs per second and round trips beside pg-boss and graphile-worker; latency; idle cost; a large table.',
   options: '--jobs N --rounds N --rows N',
+  heavy: true,
   async run({ args, say }) {
     const { jobs, rounds, rows } = numbers(args, { jobs: 5000, rounds: 3, rows: 10_000_000 })
     const root = mkdtempSync(join(tmpdir(), 'breakwater-bench-'))

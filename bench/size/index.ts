@@ -59,6 +59,19 @@ function overOf({ what, weighs, limit }: Held): string[] {
   return weighs > most ? [`${what} weighs ${weighs} KB gzipped; the gate is ${most} KB`] : []
 }
 
+/** The parts of a bundle, our own files together by their rooms. */
+function rooms({ parts }: Bundle): (string | number)[][] {
+  const byRoom = new Map<string, number>()
+  for (const [part, bytes] of parts) {
+    const room = /^src\/[\w-]+(?=\/)|^src|^worker/.exec(part)?.[0] ?? part
+    byRoom.set(room, (byRoom.get(room) ?? 0) + bytes)
+  }
+  const whole = parts.reduce((sum, [, bytes]) => sum + bytes, 0)
+  return [...byRoom]
+    .sort((a, b) => b[1] - a[1])
+    .map(([room, bytes]) => [room, kb(bytes), `${round((100 * bytes) / whole, 1)} %`])
+}
+
 function report({ subpaths, worker, middleware }: Sizes, peers: Bundle | undefined, held: Held[]): string {
   const row = (name: string, { gzip, brotli, parts }: Bundle): (string | number)[] => [
     name,
@@ -80,6 +93,10 @@ function report({ subpaths, worker, middleware }: Sizes, peers: Bundle | undefin
         ...(peers ? [row('peers', peers)] : []),
       ],
     ),
+    '',
+    'What the reference worker is made of, in KB minified; its own code by room.',
+    '',
+    table(['package or room', 'minified KB', 'share'], rooms(worker)),
     '',
     table(
       ['subpath', 'own gzip', 'own brotli', 'whole gzip', 'brought along, minified'],

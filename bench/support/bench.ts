@@ -22,5 +22,7 @@ export interface Bench {
   readonly about: string
   /** The options it understands, for the list. */
   readonly options?: string
+  /** Takes long enough that `all` shows what `--save` has kept instead of running it. Default false. */
+  readonly heavy?: boolean
   run(context: BenchContext): Promise<Outcome>
 }
