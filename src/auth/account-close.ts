@@ -4,12 +4,13 @@ import { one, recording } from './database.ts'
 import { unauthenticated } from './errors.ts'
 import { after, before } from './hooks.ts'
 import type { Identification } from './identity.ts'
+import { farewell, notify } from './mailing.ts'
 import { revoking } from './revoking.ts'
 import type { Visitor } from './visitor.ts'
 
 /**
  * Closes an account: its row goes, and with it sessions, factors, keys and links. The audit record stays, without
- * a name. What else the application knows about the person is its own to delete, in the hook `before`.
+ * a name. Its owner is told by mail. What else the application knows about the person is its own to delete, in the hook `before`.
  */
 export async function closeAccount(
   config: AuthConfig,
@@ -31,4 +32,5 @@ export async function closeAccount(
   )
   if (row === undefined) throw unauthenticated()
   after(config, visitor, 'account-closed', user.id)
+  notify(config, visitor, await farewell(config, user.email))
 }

@@ -1,7 +1,9 @@
 import { sql } from 'drizzle-orm'
+import { toBytes, uuidv7 } from '../core/index.ts'
 import type { AuthConfig } from './config.ts'
 import { type Executor, one, text, textOrNull } from './database.ts'
 import { recoverMailToken } from './mail-token.ts'
+import { seal, unseal } from './sealing.ts'
 import { isUuid } from './token.ts'
 import type { Visitor } from './visitor.ts'
 
@@ -33,22 +35,31 @@ const NOTICES = [
 ] as const
 
 /**
- * The input of the job `auth.mail`. It holds ids only: the address is looked up and the token derived when the
- * mail is made, so that neither is ever in a queue.
+ * The input of the job `auth.mail`. It holds ids: the address is looked up and the token derived when the mail is made,
+ * so that neither is ever in a queue to be read.
  */
 export type AuthMail =
   | { readonly kind: (typeof TOKENS)[number]; readonly tokenId: string }
   | { readonly kind: (typeof NOTICES)[number]; readonly userId: string; readonly noticeId: string }
+  | FarewellMail
+
+/** The last mail of an account. There is no row to look the address up in any more, so it is here, encrypted. */
+export interface FarewellMail {
+  readonly kind: 'account-closed'
+  readonly to: string
+  readonly noticeId: string
+}
 
 const among = <T extends string>(list: readonly T[], kind: unknown): kind is T =>
   (list as readonly unknown[]).includes(kind)
 
 function parseMail(input: unknown): AuthMail {
-  const { kind, tokenId, userId, noticeId } = (
+  const { kind, tokenId, userId, noticeId, to } = (
     typeof input === 'object' && input !== null ? input : {}
-  ) as Record<'kind' | 'tokenId' | 'userId' | 'noticeId', unknown>
+  ) as Record<'kind' | 'tokenId' | 'userId' | 'noticeId' | 'to', unknown>
   if (among(TOKENS, kind) && isUuid(tokenId)) return { kind, tokenId }
   if (among(NOTICES, kind) && isUuid(userId) && isUuid(noticeId)) return { kind, userId, noticeId }
+  if (kind === 'account-closed' && typeof to === 'string' && isUuid(noticeId)) return { kind, to, noticeId }
   throw new TypeError(`This is not an input of the job ${AUTH_MAIL_JOB}`)
 }
 
@@ -86,8 +97,18 @@ interface Recipient {
   readonly device: string
 }
 
+/** What tells somebody that the account is gone. */
+export async function farewell(config: AuthConfig, email: string): Promise<FarewellMail> {
+  const noticeId = uuidv7()
+  return { kind: 'account-closed', to: await seal(config.secrets, noticeId, toBytes(email)), noticeId }
+}
+
 /** Whom to write to. Undefined when there is nothing to send any more. */
 async function recipient(config: AuthConfig, mail: AuthMail): Promise<Recipient | undefined> {
+  if (mail.kind === 'account-closed') {
+    const to = await unseal(config.secrets, mail.noticeId, mail.to)
+    return to && { to: new TextDecoder().decode(to), hash: '', device: '' }
+  }
   const row = await one(
     config.db,
     'userId' in mail

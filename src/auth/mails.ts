@@ -33,6 +33,7 @@ export type MailKind =
   | 'mail-change-requested'
   | 'mail-changed'
   | 'api-key-created'
+  | 'account-closed'
 
 /** What a template gives. */
 export type MailContent = Pick<MailMessage, 'subject' | 'text' | 'html'>
@@ -180,6 +181,12 @@ export const defaultMails: MailTemplates = {
   'mail-changed': ({ app, link }) =>
     letter(`Your mail address for ${app} was changed`, [
       `Your account with ${app} now has another mail address, and your devices were signed out.`,
+      'If it was not you, write to us at once:',
+      link,
+    ]),
+  'account-closed': ({ app, link }) =>
+    letter(`Your account with ${app} was closed`, [
+      `Your account with ${app} was closed, and your devices were signed out.`,
       'If it was not you, write to us at once:',
       link,
     ]),

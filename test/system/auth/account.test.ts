@@ -89,6 +89,11 @@ it('closes an account: nothing of it works any more, and the record stays', asyn
     `select type from breakwater.auth_events where type = 'account-closed'`,
   )
   expect(rows).toHaveLength(1)
+  await app.settle()
+  const jobs = await scratch.pool.query('select input::text as input from mail_jobs')
+  expect(jobs.rows.map(({ input }) => input).join()).not.toContain(email)
+  const told = (await app.runJobs()).filter(({ tag }) => tag === 'account-closed')
+  expect(told).toEqual([expect.objectContaining({ to: email, subject: 'Your account with Acme was closed' })])
   await app.register(email)
 })
 
