@@ -1,10 +1,10 @@
+import { toHex } from '../core/bytes.ts'
 import {
   currentWork,
   type FailureMechanism,
   type Reporter,
   type ReportHint,
   randomBytes,
-  toHex,
   type Work,
 } from '../core/index.ts'
 import { slot } from '../core/slot.ts'

@@ -1,4 +1,5 @@
-import { randomBytes, toHex } from '../core/index.ts'
+import { toHex } from '../core/bytes.ts'
+import { randomBytes } from '../core/index.ts'
 import type { Identity } from './event.ts'
 
 /** A cron expression as a monitor's name: `17 3 * * *` becomes `cron-17-3-x-x-x`. */

@@ -1,4 +1,5 @@
-import { type ReportHint, randomBytes, toHex, type Work } from '../core/index.ts'
+import { toHex } from '../core/bytes.ts'
+import { type ReportHint, randomBytes, type Work } from '../core/index.ts'
 import { type EventClient, errorOf, type RawEvent } from './client.ts'
 import { complainOf } from './complain.ts'
 import { envelope, errorEvent, type Identity, type Surroundings } from './event.ts'

@@ -1,4 +1,6 @@
-import { randomBytes, toHex } from '../core/index.ts'
+import { toHex } from '../core/bytes.ts'
+import { randomBytes } from '../core/index.ts'
+import { redactText } from '../core/redact-text.ts'
 import type { Frame } from './client.ts'
 
 /** A page's report after it was checked; only what is written here is left of it. */
@@ -30,15 +32,15 @@ const text = (value: unknown, max: number): string => (typeof value === 'string'
 const place = (value: unknown): number | undefined =>
   Number.isInteger(value) && (value as number) > 0 && (value as number) < 1e9 ? (value as number) : undefined
 
-/** A URL without its query and fragment, or a word such as `<anonymous>`. */
+/** A URL without its query and fragment, or a word such as `<anonymous>`. That of a page's own script is the page's. */
 function filename(value: unknown): string {
-  return text(value, 500).replace(/[?#].*$/s, '')
+  return redactText(text(value, 500).replace(/[?#].*$/s, ''))
 }
 
 function frame(value: unknown): Frame[] {
   if (!isObject(value)) return []
   const [lineno, colno] = [place(value['lineno']), place(value['colno'])]
-  const name = text(value['function'], 200)
+  const name = redactText(text(value['function'], 200))
   return [
     {
       filename: filename(value['filename']),

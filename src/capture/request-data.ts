@@ -22,6 +22,9 @@ const HEADERS: readonly string[] = [
   'cf-ray',
 ]
 
+/** Parameters that are secrets in a query whatever they look like, and ordinary words elsewhere (OAuth's among them). */
+const SECRET_PARAMETERS = /^(?:code|state|nonce|key|sig|ticket|assertion|challenge|pin)$/i
+
 /**
  * What may be told of a request: an allow-list of header fields, the route's pattern for its path (values in paths are
  * ids at best and reset tokens at worst), and the query with its values masked by key and by shape. Never the body.
@@ -41,7 +44,8 @@ export function requestData(request: Request, route: string | undefined, detaile
   for (const [key, value] of searchParams) {
     if (query.length === 30) break
     const name = redactText(key).slice(0, 100)
-    query.push(`${name}=${isSensitiveKey(key) ? '[redacted]' : redactText(value).slice(0, 100)}`)
+    const hidden = isSensitiveKey(key) || SECRET_PARAMETERS.test(key)
+    query.push(`${name}=${hidden ? '[redacted]' : redactText(value).slice(0, 100)}`)
   }
   return {
     ...told,

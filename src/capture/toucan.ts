@@ -1,5 +1,6 @@
 import { linkedErrorsIntegration } from 'toucan-js'
-import { randomBytes, toHex } from '../core/index.ts'
+import { toHex } from '../core/bytes.ts'
+import { randomBytes } from '../core/index.ts'
 import type { EventClient, RawEvent } from './client.ts'
 import { readFrames } from './frames.ts'
 

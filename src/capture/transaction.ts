@@ -1,4 +1,5 @@
-import { randomBytes, toHex } from '../core/index.ts'
+import { toHex } from '../core/bytes.ts'
+import { randomBytes } from '../core/index.ts'
 import { common, type Identity, type Surroundings } from './event.ts'
 import type { Trace } from './trace.ts'
 

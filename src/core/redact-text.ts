@@ -12,6 +12,10 @@ const SECRETS: readonly RegExp[] = [
   /\b(?:(?:sk|pk|rk)_(?:live|test)_|whsec_|gh[opsur]_|github_pat_|glpat-|npm_(?=\w{36})|xox[a-z]-|sk-(?=[\w-]{0,64}\d)|re_(?=\w{0,40}\d)|sntry[a-z]?_|SG\.|AIza|dop_v1_|napi_|sbp_|sb_secret_|bwk_|bw[ar]t_)[\w.=+/-]{12,512}/g,
   // AWS access key ids.
   /\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b/g,
+  // Ours without a mark: recovery codes, as they are shown and as they are typed, and shared secrets of TOTP (base32).
+  // With spaces only where there is a digit: five words may have five letters each.
+  /\b[a-z2-7]{5}(?:-[a-z2-7]{5}){4}\b|\b(?=[a-z ]{0,28}[2-7])[a-z2-7]{5}(?: [a-z2-7]{5}){4}\b/gi,
+  /\b[A-Z2-7]{32}\b/g,
 ]
 
 // What comes first stays, the rest is masked.
@@ -58,14 +62,15 @@ function luhn(text: string): boolean {
   return digits >= 13 && digits <= 19 && sum % 10 === 0
 }
 
+/** Whether a run of letters changes its case more often than words do: about every second letter, in base64url. */
+function isShuffled(run: string): boolean {
+  return run.length < 3.4 * (run.match(/[A-Z]?[a-z]+|[A-Z]+/g)?.length ?? 0)
+}
+
 function looksRandom(run: string): boolean {
   if (/^[0-9a-f]{64,}$/i.test(run)) return true
-  return (
-    /[a-z]/.test(run) &&
-    /[A-Z]/.test(run) &&
-    /\d/.test(run) &&
-    !/^[A-Z]?[a-z]+(?:[-_A-Z][a-z]*)*\d*$/.test(run)
-  )
+  if (!/[a-z]/.test(run) || !/[A-Z]/.test(run)) return false
+  return isShuffled(run) || (/\d/.test(run) && !/^[A-Z]?[a-z]+(?:[-_A-Z][a-z]*)*\d*$/.test(run))
 }
 
 /**

@@ -86,6 +86,8 @@ it('leaves what people need to read', () => {
     '12:30:45',
     'aVeryLongIdentifierInCamelCaseWithoutDigitsIn',
     'Unexpected token < in JSON at position 0',
+    'there would never about these',
+    'createTheUIOfTheXMLHttpRequestInAnHTMLPage',
   ]) {
     expect(redactText(text)).toBe(text)
   }

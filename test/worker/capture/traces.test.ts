@@ -9,9 +9,10 @@ import {
   traceRoutes,
   withCapture,
 } from 'breakwater/capture'
-import { currentWork, incomingTrace, runWork, span, workFor } from 'breakwater/core'
+import { currentWork, runWork, span, workFor } from 'breakwater/core'
 import { Hono } from 'hono'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { incomingTrace } from '../../../src/core/trace.ts'
 import { call } from './call.ts'
 import { Ingest, type SeenEvent } from './ingest.ts'
 
