@@ -10,6 +10,7 @@ export interface Soak {
 /** `npm run soak -- NAME [--count N] [--seed N]`. */
 const soaks: Readonly<Record<string, () => Promise<Soak>>> = {
   alerts: () => import('./alerts.ts'),
+  'auth-timing': () => import('./auth-timing.ts'),
   fuzz: () => import('./fuzz.ts'),
   ranges: () => import('./ranges.ts'),
   jobs: () => import('./jobs.ts'),
