@@ -36,6 +36,14 @@ export async function startOpenIdProvider(redirectUris: readonly string[]) {
     jwks: { keys: [jwk] } as never,
     claims: { openid: ['sub'], email: ['email', 'email_verified'] },
     cookies: { keys: ['a key of the tests'] },
+    ttl: {
+      Interaction: 600,
+      Session: 600,
+      Grant: 600,
+      AccessToken: 600,
+      IdToken: 600,
+      AuthorizationCode: 60,
+    },
     findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, ...accounts.get(id) }) }),
   })
   const handle = provider.callback()
