@@ -14,7 +14,7 @@ export interface CriticalQuery {
   readonly source: CriticalSource
 }
 
-const declared = new Map<string, CriticalSource>()
+const declared: CriticalQuery[] = []
 
 /**
  * Declares a query that must stay fast however large its tables grow, where it is written. `examineQueries` of
@@ -33,14 +33,25 @@ const declared = new Map<string, CriticalSource>()
  * ```
  */
 export function critical<Q extends CriticalSource>(name: string, query: Q): Q {
-  if (!/^[\w.:-]{1,100}$/.test(name))
-    throw new TypeError('a critical query is named in letters, digits and .-_:')
-  if (declared.has(name)) throw new TypeError(`there are two critical queries called ${name}`)
-  declared.set(name, query)
-  return query
+  return declareInto(declared)(name, query)
+}
+
+/**
+ * {@link critical}, into a list of one's own. The SDK's rooms declare theirs so, each in its `critical.ts`: nothing at
+ * the edge imports those, and an application's tests do not run into them.
+ */
+export function declareInto(list: CriticalQuery[]): <Q extends CriticalSource>(name: string, query: Q) => Q {
+  return (name, source) => {
+    if (!/^[\w.:-]{1,100}$/.test(name))
+      throw new TypeError('a critical query is named in letters, digits and .-_:')
+    if (list.some((one) => one.name === name))
+      throw new TypeError(`there are two critical queries called ${name}`)
+    list.push({ name, source })
+    return source
+  }
 }
 
 /** Every query declared so far, in the order of declaration: import the modules that declare them first. */
 export function criticalQueries(): CriticalQuery[] {
-  return [...declared].map(([name, source]) => ({ name, source }))
+  return [...declared]
 }

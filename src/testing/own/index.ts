@@ -1,14 +1,14 @@
+import { authQueries } from '../../auth/critical.ts'
 import * as openid from '../../auth/openid/schema.ts'
 import * as passkeys from '../../auth/passkeys/schema.ts'
 import * as auth from '../../auth/schema.ts'
-import type { AnyDatabase, CriticalQuery } from '../../db/index.ts'
-import { createQueryHistory } from '../../db-health/history.ts'
+import type { CriticalQuery } from '../../db/index.ts'
+import { historyQueries } from '../../db-health/critical.ts'
 import * as health from '../../db-health/schema.ts'
+import { jobQueries } from '../../jobs/critical.ts'
 import * as jobs from '../../jobs/schema.ts'
+import { uploadQueries } from '../../uploads/critical.ts'
 import * as uploads from '../../uploads/schema.ts'
-import { authQueries } from './auth.ts'
-import { jobQueries } from './jobs.ts'
-import { uploadQueries } from './uploads.ts'
 
 export { ownColumns } from './columns.ts'
 
@@ -23,9 +23,9 @@ export const ownSchema: Readonly<Record<string, unknown>> = {
 }
 
 /** Every query of the SDK, to be examined like an application's own. */
-export const ownQueries: readonly CriticalQuery[] = Object.entries({
+export const ownQueries: readonly CriticalQuery[] = [
   ...authQueries,
   ...jobQueries,
   ...uploadQueries,
-  'queries.findings': (db: AnyDatabase) => createQueryHistory({ db }).findings(),
-}).map(([name, source]) => ({ name, source }))
+  ...historyQueries,
+]
