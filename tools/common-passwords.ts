@@ -5,7 +5,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { golombEncode, golombReader } from '../src/auth/golomb.ts'
-import { toBase64Url } from '../src/core/index.ts'
+import { toBase64Url } from '../src/core/bytes.ts'
 
 const COUNT = 3000
 const SHORTEST = 8
@@ -26,7 +26,7 @@ for (const entry of entries) if (!has(entry)) throw new Error(`"${entry}" is not
 writeFileSync(
   `${import.meta.dirname}/../src/auth/common-passwords.ts`,
   `// Made by tools/common-passwords.ts; do not edit.
-import { fromBase64Url } from '../core/index.ts'
+import { fromBase64Url } from '../core/bytes.ts'
 import { golombReader } from './golomb.ts'
 
 let has: ((password: string) => boolean) | undefined

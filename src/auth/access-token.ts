@@ -1,4 +1,5 @@
-import { fromBase64Url, hmac, toBase64Url, verifyHmac } from '../core/index.ts'
+import { fromBase64Url, toBase64Url } from '../core/bytes.ts'
+import { hmac, verifyHmac } from '../core/crypto.ts'
 import type { Secrets } from './mail-token.ts'
 import { type Claim, readClaim, writeIdentity } from './session-cache.ts'
 import type { Identity } from './session-store.ts'

@@ -1,4 +1,4 @@
-import { toBytes, toHex } from '../core/index.ts'
+import { toBytes, toHex } from '../core/bytes.ts'
 
 /** Options of {@link pwnedPasswords}. */
 export interface PwnedPasswordsOptions {

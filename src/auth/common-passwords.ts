@@ -1,5 +1,5 @@
 // Made by tools/common-passwords.ts; do not edit.
-import { fromBase64Url } from '../core/index.ts'
+import { fromBase64Url } from '../core/bytes.ts'
 import { golombReader } from './golomb.ts'
 
 let has: ((password: string) => boolean) | undefined

@@ -1,4 +1,6 @@
-import { fromBase64Url, hmac, sha256, toBase64Url, toBytes, uuidv7, verifyHmac } from '../core/index.ts'
+import { fromBase64Url, toBase64Url, toBytes } from '../core/bytes.ts'
+import { hmac, sha256, verifyHmac } from '../core/crypto.ts'
+import { uuidv7 } from '../core/index.ts'
 import type { Secrets } from './mail-token.ts'
 import { formatToken, hashSecret, parseToken, randomSecret, type Token } from './token.ts'
 

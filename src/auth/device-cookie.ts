@@ -1,4 +1,6 @@
-import { fromBase64Url, hmac, randomBytes, toBase64Url, verifyHmac } from '../core/index.ts'
+import { fromBase64Url, toBase64Url } from '../core/bytes.ts'
+import { hmac, verifyHmac } from '../core/crypto.ts'
+import { randomBytes } from '../core/index.ts'
 import type { Secrets } from './mail-token.ts'
 
 /**

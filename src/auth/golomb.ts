@@ -1,4 +1,4 @@
-import { toBytes } from '../core/index.ts'
+import { toBytes } from '../core/bytes.ts'
 
 /**
  * A set one can ask but not list, in as little room as there is for one (a Golomb-coded set): each entry is a hash below

@@ -1,4 +1,4 @@
-import { hmac, verifyHmac } from '../core/index.ts'
+import { hmac, verifyHmac } from '../core/crypto.ts'
 import { formatToken, hashSecret, type Token } from './token.ts'
 
 /** What a mailed token is for. */

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
-import { toBytes, uuidv7 } from '../core/index.ts'
+import { toBytes } from '../core/bytes.ts'
+import { uuidv7 } from '../core/index.ts'
 import type { AuthConfig } from './config.ts'
 import { type Executor, one, text, textOrNull } from './database.ts'
 import { recoverMailToken } from './mail-token.ts'

@@ -1,4 +1,4 @@
-import { toBytes } from '../core/index.ts'
+import { toBytes } from '../core/bytes.ts'
 import { isCommonPassword } from './common-passwords.ts'
 
 /** Why a password was refused. Stable, safe to show. */

@@ -1,4 +1,5 @@
-import { hmac, toBase64Url } from '../core/index.ts'
+import { toBase64Url } from '../core/bytes.ts'
+import { hmac } from '../core/crypto.ts'
 import { keyId } from './sealing.ts'
 
 // A stored hash names its pepper in front: `~<key id>$argon2id$…`. One without is of a time without.

@@ -1,4 +1,6 @@
-import { randomBytes, sha256, toBase64Url } from '../core/index.ts'
+import { toBase64Url } from '../core/bytes.ts'
+import { sha256 } from '../core/crypto.ts'
+import { randomBytes } from '../core/index.ts'
 import { toBase32 } from './totp.ts'
 
 /** How many a person gets at a time. */

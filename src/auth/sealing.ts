@@ -1,4 +1,6 @@
-import { fromBase64Url, hmac, randomBytes, sha256, toBase64Url, toBytes } from '../core/index.ts'
+import { fromBase64Url, toBase64Url, toBytes } from '../core/bytes.ts'
+import { hmac, sha256 } from '../core/crypto.ts'
+import { randomBytes } from '../core/index.ts'
 import type { Secrets } from './mail-token.ts'
 
 /**

@@ -1,4 +1,5 @@
-import { fromBase64Url, hmac, toBase64Url, toBytes, verifyHmac } from '../core/index.ts'
+import { fromBase64Url, toBase64Url, toBytes } from '../core/bytes.ts'
+import { hmac, verifyHmac } from '../core/crypto.ts'
 import type { Secrets } from './mail-token.ts'
 import type { Identity, Session } from './session-store.ts'
 import { isUuid } from './token.ts'

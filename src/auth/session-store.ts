@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { timingSafeEqual, toBytes } from '../core/index.ts'
+import { toBytes } from '../core/bytes.ts'
+import { timingSafeEqual } from '../core/crypto.ts'
 import type { Transport } from './credential.ts'
 import {
   type AuthDatabase,

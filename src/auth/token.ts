@@ -1,4 +1,6 @@
-import { fromBase64Url, randomBytes, sha256, toBase64Url, toHex } from '../core/index.ts'
+import { fromBase64Url, toBase64Url, toHex } from '../core/bytes.ts'
+import { sha256 } from '../core/crypto.ts'
+import { randomBytes } from '../core/index.ts'
 
 /**
  * A secret that names its own row: 16 bytes of id and 32 bytes of secret, in base64url. The id finds the row,

@@ -1,19 +1,8 @@
 /**
- * What every capability stands on: errors, ids, time, crypto, the unit of work, and the interfaces by which
- * capabilities reach each other.
+ * What every capability stands on: errors, ids, time, the unit of work, and the interfaces by which capabilities
+ * reach each other. What only the capabilities need of it, bytes and crypto among it, is not part of this face.
  * @module
  */
-export {
-  type Breaker,
-  type BreakerOptions,
-  type BreakerReport,
-  type BreakerState,
-  breaker,
-  breakerStates,
-  resetBreakers,
-} from './breaker.ts'
-export { fromBase64Url, toBase64Url, toBytes, toHex } from './bytes.ts'
-export { hmac, sha256, timingSafeEqual, verifyHmac } from './crypto.ts'
 export {
   asError,
   BreakwaterError,
@@ -56,7 +45,7 @@ export {
 } from './request-context.ts'
 export { type FetchHandler, type ShieldOptions, shield } from './shield.ts'
 export { type Duration, milliseconds } from './time.ts'
-export { continueTrace, incomingTrace, sentryTrace, traceHeaders, traceparent } from './trace.ts'
+export { traceHeaders } from './trace.ts'
 export { type WaitUntil, type WorkOptions, workFor } from './unit-of-work.ts'
 export {
   currentWork,

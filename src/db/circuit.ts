@@ -1,4 +1,5 @@
-import { type Breaker, breaker, currentWork, isBreakwaterError } from '../core/index.ts'
+import { type Breaker, breaker } from '../core/breaker.ts'
+import { currentWork, isBreakwaterError } from '../core/index.ts'
 import type { Driver } from './database.ts'
 import { isPostgresError } from './errors.ts'
 import { remaining } from './limits.ts'

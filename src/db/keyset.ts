@@ -1,6 +1,8 @@
 import { and, asc, desc, eq, gt, gte, lt, lte, or, type SQL, sql } from 'drizzle-orm'
 import type { PgColumn } from 'drizzle-orm/pg-core'
-import { BreakwaterError, fromBase64Url, hmac, toBase64Url, toBytes, verifyHmac } from '../core/index.ts'
+import { fromBase64Url, toBase64Url, toBytes } from '../core/bytes.ts'
+import { hmac, verifyHmac } from '../core/crypto.ts'
+import { BreakwaterError } from '../core/index.ts'
 
 /** A column of the order, and its direction. */
 export type KeysetColumn = readonly [column: PgColumn, direction: 'asc' | 'desc']

@@ -1,7 +1,7 @@
 import type { BreakerState } from '../core/breaker.ts'
 import type { CheckResult } from './check.ts'
 
-/** The states of circuit breakers, by name: what `breakerStates()` of `breakwater/core` returns. */
+/** The states of circuit breakers, by name: what `breakerStates()` of `breakwater/breaker` returns. */
 export type BreakerStates = Readonly<Record<string, { readonly state: BreakerState }>>
 
 /** A status of the draft's vocabulary. */

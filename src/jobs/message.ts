@@ -1,4 +1,5 @@
-import { continueTrace, type TraceContext } from '../core/index.ts'
+import type { TraceContext } from '../core/index.ts'
+import { continueTrace } from '../core/trace.ts'
 
 /**
  * What travels in the queue: never the payload, so that no message is too large, none shows personal data, and a

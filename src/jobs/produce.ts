@@ -7,9 +7,9 @@ import {
   type FieldFault,
   milliseconds,
   span,
-  traceparent,
   uuidv7,
 } from '../core/index.ts'
+import { traceparent } from '../core/trace.ts'
 import { HORIZON, type JobStatement, type NewJob } from './insert.ts'
 import type { AnyJob } from './job.ts'
 import { delaySeconds, type JobQueue, messageFor } from './message.ts'

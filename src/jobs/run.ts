@@ -1,4 +1,5 @@
-import { currentWork, type Reporter, traceparent } from '../core/index.ts'
+import { currentWork, type Reporter } from '../core/index.ts'
+import { traceparent } from '../core/trace.ts'
 import type { TransactionalJobContext } from './context.ts'
 import type { JobsDatabase, JobsTransaction } from './database.ts'
 import { bury, type Ended, finish } from './ending.ts'

@@ -1,7 +1,8 @@
 // Checked by the compiler alone: `npm run check` fails when an expectation does not hold.
+
+import { breaker } from 'breakwater/breaker'
 import {
   type BreakwaterError,
-  breaker,
   type ErrorCode,
   isBreakwaterError,
   type Problem,

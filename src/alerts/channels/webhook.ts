@@ -1,4 +1,5 @@
-import { hmac, toHex } from '../../core/index.ts'
+import { toHex } from '../../core/bytes.ts'
+import { hmac } from '../../core/crypto.ts'
 import type { Channel } from '../channel.ts'
 import { checkUrl, post } from './http.ts'
 

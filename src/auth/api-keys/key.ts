@@ -1,4 +1,6 @@
-import { randomBytes, sha256, toBase64Url, toBytes } from '../../core/index.ts'
+import { toBase64Url, toBytes } from '../../core/bytes.ts'
+import { sha256 } from '../../core/crypto.ts'
+import { randomBytes } from '../../core/index.ts'
 
 /**
  * The text of an API key: a prefix that people and secret scanners recognise, 43 random characters of base62

@@ -1,4 +1,4 @@
-import { fromBase64Url, toBase64Url } from '../../core/index.ts'
+import { fromBase64Url, toBase64Url } from '../../core/bytes.ts'
 
 /** A parsed PHC string: `$id$v=…$name=value,…$salt$hash`. */
 export interface Phc {

@@ -1,5 +1,7 @@
 import { scrypt as derive } from 'node:crypto'
-import { randomBytes, timingSafeEqual, toBytes } from '../../core/index.ts'
+import { toBytes } from '../../core/bytes.ts'
+import { timingSafeEqual } from '../../core/crypto.ts'
+import { randomBytes } from '../../core/index.ts'
 import { type PasswordHasher, SALT_BYTES, TAG_BYTES } from './hasher.ts'
 import { formatPhc, type Phc, parsePhc } from './phc.ts'
 

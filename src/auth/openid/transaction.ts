@@ -1,7 +1,8 @@
 import type { Context } from 'hono'
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
 import { generateRandomCodeVerifier, generateRandomNonce, generateRandomState } from 'oauth4webapi'
-import { toBytes, uuidv7 } from '../../core/index.ts'
+import { toBytes } from '../../core/bytes.ts'
+import { uuidv7 } from '../../core/index.ts'
 import type { Secrets } from '../mail-token.ts'
 import { seal, unseal } from '../sealing.ts'
 

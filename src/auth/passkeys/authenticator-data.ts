@@ -1,4 +1,4 @@
-import { toHex } from '../../core/index.ts'
+import { toHex } from '../../core/bytes.ts'
 import { readCbor } from './cbor.ts'
 
 /** A credential that was just made. */

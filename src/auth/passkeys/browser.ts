@@ -1,6 +1,7 @@
 import type { Context } from 'hono'
 import { getCookie, setCookie } from 'hono/cookie'
-import { fromBase64Url, randomBytes, toBase64Url } from '../../core/index.ts'
+import { fromBase64Url, toBase64Url } from '../../core/bytes.ts'
+import { randomBytes } from '../../core/index.ts'
 import type { Transport } from '../credential.ts'
 import { CHALLENGE_MS } from './challenges.ts'
 

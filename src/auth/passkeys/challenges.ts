@@ -1,4 +1,6 @@
-import { fromBase64Url, hmac, randomBytes, toBase64Url, toHex, verifyHmac } from '../../core/index.ts'
+import { fromBase64Url, toBase64Url, toHex } from '../../core/bytes.ts'
+import { hmac, verifyHmac } from '../../core/crypto.ts'
+import { randomBytes } from '../../core/index.ts'
 import type { Secrets } from '../mail-token.ts'
 
 /** What a challenge is for, and whose it is: the person's session, the browser, or the right password before it. */

@@ -1,4 +1,4 @@
-import { toBase64Url } from '../../core/index.ts'
+import { toBase64Url } from '../../core/bytes.ts'
 import { type Cbor, readCborMap } from './cbor.ts'
 
 /** The algorithms a passkey may have, the best first (RFC 9053): EdDSA, ES256 and RS256. */

@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { toBase64Url } from '../../core/index.ts'
+import { toBase64Url } from '../../core/bytes.ts'
 import type { AuthConfig } from '../config.ts'
 import { date, epoch, many, one, type Row, text, words, wordsOf } from '../database.ts'
 import { ACCOUNT_COLUMNS, type Account, accountOf } from '../sign-in.ts'

@@ -1,4 +1,5 @@
-import { fromBase64Url, sha256, timingSafeEqual, toBase64Url, toBytes } from '../../core/index.ts'
+import { fromBase64Url, toBase64Url, toBytes } from '../../core/bytes.ts'
+import { sha256, timingSafeEqual } from '../../core/crypto.ts'
 import { type AuthenticatorData, readAuthenticatorData } from './authenticator-data.ts'
 import { readCborMap } from './cbor.ts'
 import { importCoseKey } from './cose-key.ts'

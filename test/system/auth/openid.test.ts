@@ -1,7 +1,7 @@
 import { administration } from 'breakwater/auth/administration'
 import { type OpenIdOptions, type OpenIdTokens, openidRoutes } from 'breakwater/auth/openid'
 import { type CreationOptions, passkeyRoutes } from 'breakwater/auth/passkeys'
-import { resetBreakers } from 'breakwater/core'
+import { resetBreakers } from 'breakwater/breaker'
 import { hc } from 'hono/client'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { softwareAuthenticator } from '../support/authenticator.ts'

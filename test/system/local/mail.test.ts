@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { resetBreakers } from 'breakwater/core'
+import { resetBreakers } from 'breakwater/breaker'
 import { createMailboxApp, type StandIn, type StoredMail, serveStandIn } from 'breakwater/local'
 import { type Mailer, postmark, resend } from 'breakwater/mail'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'

@@ -9,7 +9,7 @@ import type { PasswordHasher } from '../../../src/auth/hashers/hasher.ts'
 import { formatPhc, parsePhc } from '../../../src/auth/hashers/phc.ts'
 import { scrypt } from '../../../src/auth/hashers/scrypt.ts'
 import { createPasswords } from '../../../src/auth/passwords.ts'
-import { toBase64Url, toBytes } from '../../../src/core/index.ts'
+import { toBase64Url, toBytes } from '../../../src/core/bytes.ts'
 
 const file = createRequire(import.meta.url).resolve('@phi-ag/argon2/argon2.wasm')
 // Workers may not compile, and their types say so; Node may.

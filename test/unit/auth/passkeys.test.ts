@@ -13,7 +13,7 @@ import {
   type RegistrationResponse,
   webauthn,
 } from '../../../src/auth/passkeys/webauthn.ts'
-import { toBase64Url } from '../../../src/core/index.ts'
+import { toBase64Url } from '../../../src/core/bytes.ts'
 import {
   type Algorithm,
   cbor,

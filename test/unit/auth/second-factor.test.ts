@@ -1,4 +1,4 @@
-import { fromBase64Url, toBase64Url, toBytes, uuidv7 } from 'breakwater/core'
+import { uuidv7 } from 'breakwater/core'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { openChallenge, sealChallenge } from '../../../src/auth/challenge.ts'
@@ -9,6 +9,7 @@ import { newRecoveryCodes, recoveryCodeHash } from '../../../src/auth/recovery-c
 import { seal, unseal } from '../../../src/auth/sealing.ts'
 import { parseToken } from '../../../src/auth/token.ts'
 import { matchingStep, stepAt, toBase32, totpCode, totpUri } from '../../../src/auth/totp.ts'
+import { fromBase64Url, toBase64Url, toBytes } from '../../../src/core/bytes.ts'
 
 const secret = (letter: string) => letter.repeat(32)
 const key = toBytes('12345678901234567890')

@@ -11,7 +11,8 @@ import {
 } from '../../../src/auth/session-cache.ts'
 import type { Identity } from '../../../src/auth/session-store.ts'
 import { formatToken, hashSecret, isUuid, parseToken, randomSecret } from '../../../src/auth/token.ts'
-import { fromBase64Url, toBase64Url, uuidv7 } from '../../../src/core/index.ts'
+import { fromBase64Url, toBase64Url } from '../../../src/core/bytes.ts'
+import { uuidv7 } from '../../../src/core/index.ts'
 
 const secret = (letter: string) => letter.repeat(32)
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })

@@ -1,4 +1,5 @@
-import { resetBreakers, runWork, workFor } from 'breakwater/core'
+import { resetBreakers } from 'breakwater/breaker'
+import { runWork, workFor } from 'breakwater/core'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { withCircuit } from '../../../src/db/circuit.ts'
 import type { Driver } from '../../../src/db/database.ts'

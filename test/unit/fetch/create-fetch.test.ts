@@ -1,11 +1,5 @@
-import {
-  type BreakwaterError,
-  breakerStates,
-  resetBreakers,
-  runWork,
-  type Span,
-  workFor,
-} from 'breakwater/core'
+import { breakerStates, resetBreakers } from 'breakwater/breaker'
+import { type BreakwaterError, runWork, type Span, workFor } from 'breakwater/core'
 import { createFetch } from 'breakwater/fetch'
 import { beforeEach, expect, it } from 'vitest'
 

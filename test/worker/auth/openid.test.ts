@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { resolveOpenId } from '../../../src/auth/openid/options.ts'
 import { createProvider } from '../../../src/auth/openid/provider.ts'
 import { newTransaction } from '../../../src/auth/openid/transaction.ts'
-import { toBase64Url, toBytes } from '../../../src/core/index.ts'
+import { toBase64Url, toBytes } from '../../../src/core/bytes.ts'
 
 const ISSUER = 'https://provider.example'
 const REDIRECT = 'https://app.example/auth/openid/acme/callback'
