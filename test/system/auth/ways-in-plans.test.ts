@@ -78,7 +78,7 @@ it('finds passkeys, identities and answered challenges by an index among ten tho
   expect((await client.send('DELETE', `/auth/openid/identities/${identities[0]?.id}`)).status).toBe(200)
   expect((await client.send('DELETE', `/auth/passkeys/${id}`)).status).toBe(200)
   expect((await visit('start', 'one')).status).toBe(303)
-  await administration(app.auth).prune()
+  await administration(app.auth).prune({ limit: 100 })
   await app.settle()
   await provider.stop()
 
