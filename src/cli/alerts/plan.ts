@@ -32,7 +32,7 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Where two values differ, as deep down as it can be said. */
-export function differences(sentry: unknown, file: unknown, path = ''): Difference[] {
+function differences(sentry: unknown, file: unknown, path = ''): Difference[] {
   if (isDeepStrictEqual(sentry, file)) return []
   if (isObject(sentry) && isObject(file)) {
     return [...new Set([...Object.keys(sentry), ...Object.keys(file)])].flatMap((key) =>

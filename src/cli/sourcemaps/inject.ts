@@ -4,7 +4,7 @@ import { dirname, relative, resolve } from 'node:path'
 import { MAP_COMMENT, type Script, type SourceMapJson } from './scripts.ts'
 
 /** The debug id of a script: the same for the same content, so that a build that is repeated is known again. */
-export function debugIdOf({ code, map }: Script): string {
+function debugIdOf({ code, map }: Script): string {
   const hex = createHash('sha256').update(code).update('\0').update(JSON.stringify(map)).digest('hex')
   // Version 8 of RFC 9562: a content of one's own.
   const variant = ((Number.parseInt(hex.slice(16, 17), 16) & 3) | 8).toString(16)

@@ -37,7 +37,7 @@ export interface Found {
 /** The comment that names a script's source map. */
 export const MAP_COMMENT: RegExp = /^\/\/[#@] sourceMappingURL=(\S+)[ \t]*$/gm
 /** The comment that names its debug id. */
-export const ID_COMMENT: RegExp = /^\/\/# debugId=([\da-f-]{36})[ \t]*$/m
+const ID_COMMENT: RegExp = /^\/\/# debugId=([\da-f-]{36})[ \t]*$/m
 
 /**
  * Finds the scripts in folders, or single ones.
