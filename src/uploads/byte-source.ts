@@ -97,6 +97,8 @@ export interface SourceLimits {
   readonly stallMs: number
 }
 
+const GRACE_MS = 100
+
 /** A source that counts, and throws as soon as it is too long, too short, or too slow. */
 export function limited(source: ByteSource, { maxBytes, length, stallMs }: SourceLimits): ByteSource {
   let received = 0
@@ -104,7 +106,10 @@ export function limited(source: ByteSource, { maxBytes, length, stallMs }: Sourc
     async read() {
       let timer: ReturnType<typeof setTimeout> | undefined
       const stall = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(stalled()), stallMs)
+        timer = setTimeout(() => {
+          // Bytes may lie there that a busy isolate has not come to look at: let them be seen first.
+          timer = setTimeout(() => reject(stalled()), GRACE_MS)
+        }, stallMs)
       })
       try {
         const chunk = await Promise.race([source.read(), stall])

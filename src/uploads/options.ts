@@ -5,6 +5,7 @@ import { type Duration, milliseconds } from '../core/time.ts'
 import { checkAccess, type DirectAccess } from './direct/presign.ts'
 import type { UploadQuota, UploadsDatabase } from './records.ts'
 import { KNOWN_TYPES } from './sniff.ts'
+import { checkVariants, type ImageVariant } from './variants.ts'
 
 /** A kind of upload: what it may be and who may read it. */
 export interface UploadKind {
@@ -23,6 +24,8 @@ export interface UploadKind {
   readonly stripMetadata?: boolean
   /** How much an archive (zip, and documents that are zips) may announce. Default 10,000 files, 1 GB. */
   readonly archive?: { readonly maxFiles?: number; readonly maxUnpackedBytes?: number }
+  /** Smaller pictures, by name: `GET /:id/variants/:name`. There are no others: a stranger's numbers make no work. Needs `images`. */
+  readonly variants?: Readonly<Record<string, ImageVariant>>
   /** `Cache-Control` of what is handed out. Default `public, max-age=3600` or `private, no-cache`, by the visibility. */
   readonly cacheControl?: string
 }
@@ -67,6 +70,11 @@ export interface UploadsOptions<E extends Env = Env, K extends string = string> 
   readonly secrets?: readonly string[]
   /** Where signed addresses point to, such as a host of its own that no cookie of the app reaches. Default: where asked. */
   readonly origin?: string
+  /**
+   * The Cloudflare Images binding, which makes variants, or how to find it. Where there is none, who asks for a variant
+   * is sent to the original.
+   */
+  readonly images?: ImagesBinding | ((c: Context<E>) => ImagesBinding | undefined)
   /** Looks at the stored bytes before they are published, such as a virus scanner. */
   readonly scan?: (subject: ScanSubject, options: { readonly signal: AbortSignal }) => Promise<ScanVerdict>
   /** Types shown in the page rather than downloaded. Default: pictures, sound and film that cannot carry script. */
@@ -108,6 +116,7 @@ export interface ResolvedOptions<E extends Env> {
   readonly enqueue: Enqueue | undefined
   readonly scan: UploadsOptions<E>['scan']
   readonly direct: DirectAccess | undefined
+  readonly images: (c: Context<E>) => ImagesBinding | undefined
   readonly secrets: readonly string[]
   readonly origin: string | undefined
   readonly inline: ReadonlySet<string>
@@ -119,7 +128,7 @@ export interface ResolvedOptions<E extends Env> {
 
 /** @throws TypeError when an option is wrong. */
 export function resolveOptions<E extends Env>(options: UploadsOptions<E>): ResolvedOptions<E> {
-  const { bucket, quota = { bytes: 1e9 }, prefix = 'uploads/' } = options
+  const { bucket, images, quota = { bytes: 1e9 }, prefix = 'uploads/' } = options
   const kinds = new Map<string, ResolvedKind>()
   for (const [name, kind] of Object.entries<UploadKind>(options.kinds)) {
     if (!/^[a-z0-9][a-z0-9-]{0,40}$/.test(name)) {
@@ -138,6 +147,7 @@ export function resolveOptions<E extends Env>(options: UploadsOptions<E>): Resol
         `uploads: maxBytes of the kind "${name}" must be a whole number of bytes, 1 or more`,
       )
     }
+    checkVariants(name, kind.variants ?? {})
     if (kind.stripMetadata && kind.maxBytes > 25_000_000) {
       throw new TypeError(`uploads: the kind "${name}" strips metadata, which takes files up to 25 MB`)
     }
@@ -145,6 +155,7 @@ export function resolveOptions<E extends Env>(options: UploadsOptions<E>): Resol
       visibility: 'owner',
       maxPixels: 50_000_000,
       stripMetadata: false,
+      variants: {},
       ...kind,
       archive: { maxFiles: 10_000, maxUnpackedBytes: 1e9, ...kind.archive },
     })
@@ -182,6 +193,7 @@ export function resolveOptions<E extends Env>(options: UploadsOptions<E>): Resol
     scan: options.scan,
     secrets: options.secrets ?? [],
     origin: options.origin,
+    images: typeof images === 'function' ? images : () => images,
     direct: options.direct && checkAccess(options.direct),
     inline: new Set(options.inline ?? INLINE_TYPES),
     prefix,

@@ -14,8 +14,11 @@ export interface PartWriterOptions {
   readonly newTailKey: () => string
   /** Known at the latest when the first part is full. */
   readonly contentType: () => string | undefined
-  /** Called each time a part is safe. Rejects when somebody else is writing by now. */
-  readonly save: (progress: Progress) => Promise<void>
+  /**
+   * Called each time a part is safe. Resolves with whether that was written down; rejects when somebody else is writing
+   * by now.
+   */
+  readonly save: (progress: Progress) => Promise<boolean>
 }
 
 const ATTEMPTS = 3
@@ -32,6 +35,7 @@ export class PartWriter {
   #part: Gathering
   #spare: Uint8Array<ArrayBuffer> | undefined
   #travelling: Promise<void> = Promise.resolve()
+  #kept = false
   /** How far it has come, tail included. */
   received: number
 
@@ -104,10 +108,18 @@ export class PartWriter {
     await this.#travelling.catch(() => {})
   }
 
-  /** Forgets what came since it was opened. Parts that were sent are sent again under the same numbers. */
+  /** Progress was written down that counts on the parts that were sent. */
+  keep(): void {
+    this.#kept = true
+  }
+
+  /**
+   * Forgets what came since it was last written down. Parts sent since then are sent again under the same numbers; a
+   * multipart upload goes only when nothing that was written down counts on it.
+   */
   async discard(): Promise<void> {
     await this.quiesce()
-    if (this.#start.multipartId === null) await this.#upload?.abort().catch(() => {})
+    if (this.#start.multipartId === null && !this.#kept) await this.#upload?.abort().catch(() => {})
   }
 
   #progress(tailKey: string | null): Progress {
@@ -139,12 +151,13 @@ export class PartWriter {
       const part = await guarded(() => retried(() => upload.uploadPart(number, bytes)))
       this.#etags.push(part.etag)
       this.#spare = buffer
-      await save({
+      const written = await save({
         receivedBytes: Math.max(this.#start.receivedBytes, (number - 1) * partBytes + bytes.length),
         multipartId: upload.uploadId,
         etags: [...this.#etags],
         tailKey: null,
       })
+      if (written) this.keep()
     }
     this.#travelling = sent()
     // Heard by whoever awaits it next.

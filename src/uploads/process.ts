@@ -6,13 +6,21 @@ import { transferOf } from './transfer-records.ts'
 
 export type { ProcessContext } from './inspect.ts'
 
-/** Removes the object of an ended upload. May run any number of times. */
+/** Removes the object of an ended upload, and what was made of it. May run any number of times. */
 export async function purge<E extends Env>(
   row: Pick<UploadRow, 'id' | 'key'>,
   { options, bucket }: Pick<ProcessContext<E>, 'options' | 'bucket'>,
 ): Promise<void> {
-  const transfer = await transferOf(options.db, row.id)
-  const keys = [row.key, ...(transfer?.tailKey ? [transfer.tailKey] : [])]
+  const [transfer, derived] = await Promise.all([
+    transferOf(options.db, row.id),
+    // Whatever was ever made of it, under whichever declarations.
+    r2('list', () => bucket.list({ prefix: `${row.key}.` })),
+  ])
+  const keys = [
+    row.key,
+    ...derived.objects.map(({ key }) => key),
+    ...(transfer?.tailKey ? [transfer.tailKey] : []),
+  ]
   await r2('delete', () => bucket.delete(keys))
   // Fails when it was completed or has vanished; what is then left of it vanishes by itself after a week.
   if (transfer?.multipartId)

@@ -1,6 +1,7 @@
 import { and, eq, sql } from 'drizzle-orm'
 import { type Context, type Env, Hono } from 'hono'
 import { BreakwaterError } from '../core/errors.ts'
+import { currentWork } from '../core/work.ts'
 import { keepAlive, requireOwner, UUID } from './caller.ts'
 import { noSuchUpload } from './errors.ts'
 import { signLink, verifyLink } from './links.ts'
@@ -8,6 +9,7 @@ import type { ResolvedOptions } from './options.ts'
 import { findUpload, type UploadRow } from './records.ts'
 import { uploads } from './schema.ts'
 import { serve } from './serve.ts'
+import { findVariant } from './variants.ts'
 
 /** What is larger is not worth a place in the cache, nor the copy on the way there. */
 const MAX_CACHED = 50_000_000
@@ -40,14 +42,15 @@ function cacheKey(url: string): string {
   return origin + pathname
 }
 
-/** Takes a public upload out of this location's cache; elsewhere it goes when its time is over. */
-export async function uncache(url: string): Promise<void> {
-  await edgeCache()
-    ?.delete(cacheKey(url))
-    .catch(() => {})
+/** Takes a public upload, and variants of it, out of this location's cache; elsewhere they go when their time is over. */
+export async function uncache(url: string, variants: Iterable<string>): Promise<void> {
+  const cache = edgeCache()
+  const key = cacheKey(url)
+  const keys = [key, ...[...variants].map((name) => `${key}/variants/${name}`)]
+  await Promise.allSettled(keys.map((one) => cache?.delete(one)))
 }
 
-/** The routes that hand out: `GET /:id`, `POST` and `DELETE /:id/links`. */
+/** The routes that hand out: `GET /:id`, `GET /:id/variants/:name`, `POST` and `DELETE /:id/links`. */
 export function readRoutes<E extends Env>(options: ResolvedOptions<E>): Hono<E> {
   const anyPublic = [...options.kinds.values()].some(({ visibility }) => visibility === 'public')
 
@@ -70,33 +73,63 @@ export function readRoutes<E extends Env>(options: ResolvedOptions<E>): Hono<E> 
     return row
   }
 
+  async function published(c: Context<E>): Promise<UploadRow> {
+    const row = await findReadable(c, c.req.param('id') ?? '', options)
+    if (row.state === 'rejected') throw noSuchUpload()
+    if (row.state !== 'published') {
+      throw new BreakwaterError('conflict', {
+        status: 409,
+        detail: 'The file is still being checked.',
+        headers: { 'Retry-After': '2' },
+      })
+    }
+    return row
+  }
+
+  async function hand(c: Context<E>, row: UploadRow): Promise<Response> {
+    const kind = options.kinds.get(row.kind)
+    const visibility = kind?.visibility ?? 'owner'
+    const reply = await serve(c.req.raw, row, {
+      bucket: options.bucket(c),
+      inline: options.inline,
+      visibility,
+      cacheControl: kind?.cacheControl,
+    })
+    const cache = edgeCache()
+    const whole = visibility === 'public' && reply.status === 200 && c.req.method === 'GET'
+    if (whole && cache !== undefined && (row.size ?? 0) <= MAX_CACHED) {
+      keepAlive(c, cache.put(cacheKey(c.req.url), reply.clone()))
+    }
+    return reply
+  }
+
+  /** The original instead: where there is no binding, or it cannot make anything of this picture. */
+  function toOriginal(c: Context<E>): Response {
+    const { pathname, search } = new URL(c.req.url)
+    c.header('Cache-Control', 'no-store')
+    return c.redirect(pathname.replace(/\/variants\/[^/]+$/, '') + search, 302)
+  }
+
   return new Hono<E>()
-    .get('/:id', async (c) => {
+    .get('/:id', async (c) => (await fromCache(c)) ?? hand(c, await published(c)))
+    .get('/:id/variants/:name', async (c) => {
       const cached = await fromCache(c)
       if (cached !== undefined) return cached
-      const row = await findReadable(c, c.req.param('id'), options)
-      if (row.state === 'rejected') throw noSuchUpload()
-      if (row.state !== 'published') {
-        throw new BreakwaterError('conflict', {
-          status: 409,
-          detail: 'The file is still being checked.',
-          headers: { 'Retry-After': '2' },
-        })
-      }
-      const kind = options.kinds.get(row.kind)
-      const visibility = kind?.visibility ?? 'owner'
-      const reply = await serve(c.req.raw, row, {
-        bucket: options.bucket(c),
-        inline: options.inline,
-        visibility,
-        cacheControl: kind?.cacheControl,
-      })
-      const cache = edgeCache()
-      const whole = visibility === 'public' && reply.status === 200 && c.req.method === 'GET'
-      if (whole && cache !== undefined && (row.size ?? 0) <= MAX_CACHED) {
-        keepAlive(c, cache.put(cacheKey(c.req.url), reply.clone()))
-      }
-      return reply
+      const row = await published(c)
+      const name = c.req.param('name')
+      const variants = options.kinds.get(row.kind)?.variants ?? {}
+      const variant = Object.hasOwn(variants, name) ? variants[name] : undefined
+      if (variant === undefined) throw noSuchUpload()
+      const images = options.images(c)
+      if (images === undefined) return toOriginal(c)
+      const made = await findVariant(row, name, variant, { bucket: options.bucket(c), images }).catch(
+        (error: unknown) => {
+          // A picture that cannot be read is no news (Cloudflare's own errors have numbers); the rest is.
+          if (typeof (error as { code?: unknown }).code !== 'number') currentWork()?.fail?.(error, 'handler')
+          return undefined
+        },
+      )
+      return made === undefined ? toOriginal(c) : hand(c, made)
     })
     .post('/:id/links', async (c) => {
       const row = await ownRow(c)

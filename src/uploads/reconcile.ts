@@ -3,6 +3,7 @@ import type { Env } from 'hono'
 import type { ProcessContext } from './process.ts'
 import type { UploadsDatabase } from './records.ts'
 import { uploads, uploadTransfers } from './schema.ts'
+import { originOf } from './variants.ts'
 
 /** What a look at bucket and rows side by side found. */
 export interface ReconcileReport {
@@ -20,6 +21,8 @@ export interface ReconcileReport {
 export interface ReconcileOptions {
   /** Where an earlier run stopped. */
   readonly cursor?: string
+  /** Goes on where the last run with this stopped, which is kept in the bucket, and begins anew after the end. */
+  readonly resume?: boolean
   /** Milliseconds an object may be without a row: uploads make their row first, so that it only covers clocks. */
   readonly graceMs: number
   /** Reports and changes nothing. */
@@ -29,6 +32,8 @@ export interface ReconcileOptions {
 }
 
 const PAGE = 1000
+/** Where a run that is to be resumed has stopped. */
+const PLACE = '.reconciled-up-to'
 /** A row that has not moved for so long should have its object. */
 const SETTLED_MS = 300_000
 
@@ -79,21 +84,24 @@ async function accounted(db: UploadsDatabase, keys: readonly string[]): Promise<
  */
 export async function reconcile<E extends Env>(
   { options, bucket, signal }: ProcessContext<E>,
-  { cursor: begin, graceMs, dryRun, pages }: ReconcileOptions,
+  { cursor, resume = false, graceMs, dryRun, pages }: ReconcileOptions,
 ): Promise<ReconcileReport> {
   const { db, prefix } = options
+  const place = `${prefix}${PLACE}`
+  const begin = cursor ?? (resume ? await (await bucket.get(place))?.text() : undefined)
   const orphans: string[] = []
   const missing: string[] = []
   let [objects, after, ended] = [0, begin ?? '', false]
   for (let page = 0; page < pages && !ended && !signal.aborted; page++) {
     const listed = await bucket.list({ prefix, limit: PAGE, ...(after !== '' && { startAfter: after }) })
-    const keys = listed.objects.map(({ key }) => key)
-    const last = keys.at(-1)
+    const found = listed.objects.filter(({ key }) => key !== place)
+    const keys = found.map(({ key }) => key)
+    const last = listed.objects.at(-1)?.key
     ended = !listed.truncated
     objects += keys.length
-    const known = await accounted(db, keys)
+    const known = await accounted(db, [...new Set(keys.map(originOf))])
     const old = Date.now() - graceMs
-    const stray = listed.objects.filter(({ key, uploaded }) => !known.has(key) && uploaded.getTime() < old)
+    const stray = found.filter(({ key, uploaded }) => !known.has(originOf(key)) && uploaded.getTime() < old)
     if (!dryRun && stray.length > 0) await bucket.delete(stray.map(({ key }) => key))
     orphans.push(...stray.map(({ key }) => key))
 
@@ -105,6 +113,7 @@ export async function reconcile<E extends Env>(
     }
     after = last ?? after
   }
+  if (resume) await bucket.put(place, ended ? '' : after)
   return { objects, orphans, missing, ...(!ended && { cursor: after }) }
 }
 

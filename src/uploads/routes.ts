@@ -31,6 +31,14 @@ export type UploadsSchema = {
   '/:id/status': {
     $get: { input: { param: { id: string } }; output: UploadView; outputFormat: 'json'; status: 200 }
   }
+  '/:id/variants/:name': {
+    $get: {
+      input: { param: { id: string; name: string } }
+      output: unknown
+      outputFormat: string
+      status: 200
+    }
+  }
   '/:id': {
     $get: { input: { param: { id: string } }; output: unknown; outputFormat: string; status: 200 }
     $delete: { input: { param: { id: string } }; output: null; outputFormat: 'body'; status: 204 }
@@ -81,9 +89,10 @@ export function uploadRoutes<E extends Env>(options: ResolvedOptions<E>): Hono<E
     const key = UUID.test(id) ? await endWithJob(id, ownerId, options) : undefined
     if (key === undefined) throw noSuchUpload()
     // The row says deleted: nobody reads it any more. Should this fail, the job removes the object, or the sweep.
+    const variants = new Set([...options.kinds.values()].flatMap((kind) => Object.keys(kind.variants)))
     const purged = purge({ id, key }, { options, bucket: options.bucket(c) }).catch(() => {})
     keepAlive(c, purged)
-    await Promise.all([purged, uncache(c.req.url)])
+    await Promise.all([purged, uncache(c.req.url, variants)])
     return c.body(null, 204)
   })
 

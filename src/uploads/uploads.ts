@@ -31,11 +31,13 @@ export interface Uploads<E extends Env = Env> {
   sweep(task?: UploadTask): Promise<SweepReport>
   /**
    * Looks at bucket and rows side by side: removes objects without a row that are older than the grace (default 1 d),
-   * and reports uploads whose object is gone. Up to `pages` (default 10) times a thousand objects; go on with `cursor`.
+   * and reports uploads whose object is gone. Up to `pages` (default 10) times a thousand objects; go on with `cursor`,
+   * or let it find its place with `resume`, as from a nightly cron trigger.
    */
   reconcile(
     task?: UploadTask & {
       readonly cursor?: string
+      readonly resume?: boolean
       readonly grace?: Duration
       readonly dryRun?: boolean
       readonly pages?: number
@@ -80,6 +82,7 @@ export function createUploads<E extends Env = Env, K extends string = string>(
         graceMs: milliseconds(task.grace ?? '1 d'),
         dryRun: task.dryRun ?? false,
         pages: task.pages ?? 10,
+        resume: task.resume ?? false,
         ...(task.cursor !== undefined && { cursor: task.cursor }),
       }),
     stats: () => uploadStats(resolved.db),

@@ -51,17 +51,22 @@ export async function append<E extends Env>(work: Appending<E>): Promise<number>
       announced: work.contentLength,
       newTailKey: () => `${options.prefix}.tails/${upload.id}/${crypto.randomUUID()}`,
       contentType: () => type ?? upload.declaredType ?? undefined,
-      save: async (progress) =>
+      async save(progress) {
+        const writes = checksum === undefined
         held(
-          checksum === undefined
+          writes
             ? await saveProgress(db, upload.id, token, progress, true)
             : await renewLease(db, upload.id, token),
-        ),
+        )
+        return writes
+      },
     },
     transfer,
   )
-  const put = async (progress: Progress, keep: boolean): Promise<void> =>
+  const put = async (progress: Progress, keep: boolean): Promise<void> => {
     held(await saveProgress(db, upload.id, token, progress, keep))
+    writer.keep()
+  }
 
   try {
     await writer.open()

@@ -7,6 +7,7 @@ import { createUploads, type UploadsOptions } from '../../../src/uploads/index.t
 import { faulty } from './faulty.ts'
 
 interface Bindings {
+  IMAGES: ImagesBinding
   BUCKET: R2Bucket
   DATABASE_URL: string
   NEON_ENDPOINT: string
@@ -25,8 +26,22 @@ function build(env: Bindings, origin: string, queued: boolean, batched = false) 
     bucket: (c) => faulty(c.env.BUCKET, c.req.header('x-bucket')),
     owner: (c) => c.req.header('x-user'),
     kinds: {
-      avatar: { types: ['image/png'], maxBytes: 100_000, visibility: 'public', maxPixels: 1_000_000 },
-      photo: { types: ['image/png', 'image/jpeg', 'image/webp'], maxBytes: 5 * MB, stripMetadata: true },
+      avatar: {
+        types: ['image/png'],
+        maxBytes: 100_000,
+        visibility: 'public',
+        maxPixels: 1_000_000,
+        variants: { thumb: { width: 32 } },
+      },
+      photo: {
+        types: ['image/png', 'image/jpeg', 'image/webp'],
+        maxBytes: 5 * MB,
+        stripMetadata: true,
+        variants: {
+          square: { width: 64, height: 64, fit: 'cover', format: 'image/jpeg', quality: 80 },
+          wide: { width: 1000 },
+        },
+      },
       archive: {
         types: ['application/zip'],
         maxBytes: 5 * MB,
@@ -39,7 +54,7 @@ function build(env: Bindings, origin: string, queued: boolean, batched = false) 
     },
     quota: (c) => ({ bytes: Number(c.req.header('x-quota') ?? 40 * MB), files: 100 }),
     secrets: ['a secret of thirty-two characters'],
-    stallTimeout: 700,
+    stallTimeout: 1200,
     resumableFor: '1 d',
     direct: {
       endpoint: `${origin}/cdn-cgi/local/r2/s3`,
@@ -48,6 +63,7 @@ function build(env: Bindings, origin: string, queued: boolean, batched = false) 
       secretAccessKey: 'test-secret',
     },
     staleAfter: '1 h',
+    images: (c) => (c.req.header('x-images') === 'none' ? undefined : c.env.IMAGES),
   }
   if (!queued) {
     return createUploads<Env>({
@@ -111,6 +127,16 @@ export default {
       .post('/reconcile', async (c) => c.json(await direct.reconcile({ ...task, ...(await c.req.json()) })))
       .get('/stats', async (c) => c.json(await direct.stats()))
       .get('/keys', async (c) => c.json((await c.env.BUCKET.list()).objects.map(({ key }) => key)))
+      .post('/fill/:prefix/:kind/:count', async (c) => {
+        const { prefix, kind, count } = c.req.param()
+        for (let i = 0; i < Number(count); i += 50) {
+          const keys = Array.from({ length: Math.min(50, Number(count) - i) }, (_, at) => String(i + at))
+          await Promise.all(
+            keys.map((at) => c.env.BUCKET.put(`${prefix}/${kind}/${at.padStart(4, '0')}`, 'x')),
+          )
+        }
+        return c.body(null, 204)
+      })
       .delete('/keys/*', async (c) => {
         await c.env.BUCKET.delete(c.req.path.slice('/keys/'.length))
         return c.body(null, 204)

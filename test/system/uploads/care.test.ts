@@ -33,6 +33,19 @@ describe('bucket and rows side by side', () => {
     expect(keys).not.toContain('uploads/document/stray')
   })
 
+  it('goes on where it stopped the night before, and begins anew after the end', async () => {
+    await call('POST', '/fill/uploads/film/1003')
+    const night = () =>
+      on.json<{ orphans: string[] }>('POST', '/reconcile', {
+        body: JSON.stringify({ grace: 0, pages: 1, resume: true }),
+      })
+    const [first, second] = [await night(), await night()]
+    expect([...first.orphans, ...second.orphans].filter((key) => key.includes('/film/'))).toHaveLength(1003)
+    expect(second.orphans.length).toBeGreaterThan(0)
+    await call('PUT', '/keys/uploads/film/0000', { body: 'x' })
+    expect(await night()).toMatchObject({ orphans: ['uploads/film/0000'] })
+  })
+
   it('spares the rest of a resumable upload that is not finished', async () => {
     const reply = await call('POST', '/uploads/tus', {
       headers: {

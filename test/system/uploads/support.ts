@@ -22,6 +22,7 @@ export async function startApp({ url, endpoint }: ScratchDatabase, state?: strin
       main: join(import.meta.dirname, 'app.ts'),
       compatibility_date: '2026-10-01',
       compatibility_flags: ['nodejs_compat'],
+      images: { binding: 'IMAGES' },
       r2_buckets: [
         {
           binding: 'BUCKET',

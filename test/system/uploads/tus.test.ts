@@ -237,28 +237,63 @@ describe('trouble', () => {
     expect(await on.row(idOf(url))).toMatchObject({ reason: 'digest-mismatch' })
   })
 
-  it('a client that stalls keeps what it sent', async () => {
+  it('a bucket that does not take the third part loses nothing that was acknowledged', async () => {
+    const bytes = png(17 * MB)
     const t = target()
-    const { url } = await create(t, { 'Upload-Length': '9000' })
-    const stalling = new ReadableStream({
-      start(controller) {
-        controller.enqueue(png(9000).slice(0, 6000))
-      },
-    })
-    const reply = await fetch(url, {
-      method: 'PATCH',
-      headers: {
-        ...t.headers,
-        'Tus-Resumable': '1.0.0',
-        'Upload-Offset': '0',
-        'Content-Type': 'application/offset+octet-stream',
-      },
-      body: stalling,
-      duplex: 'half',
-    } as RequestInit)
-    expect(reply.status).toBe(408)
-    expect((await send(t, 'HEAD', url)).headers.get('upload-offset')).toBe('6000')
+    const failing = { ...t, headers: { ...t.headers, 'x-bucket': 'part:3' } }
+    const { url } = await create(t, { 'Upload-Length': String(bytes.length) })
+    expect((await patch(failing, url, 0, bytes)).status).toBe(503)
+    const offset = Number((await send(t, 'HEAD', url)).headers.get('upload-offset'))
+    expect(offset).toBe(2 * 5 * 1024 * 1024)
+    expect((await patch(t, url, offset, bytes.slice(offset))).status).toBe(204)
+    await published(url, bytes)
   })
+
+  it.each(['complete', 'complete:done'])(
+    'a bucket that fails at the end is asked again: %s',
+    async (fault) => {
+      const bytes = png(11 * MB)
+      const t = target()
+      const failing = { ...t, headers: { ...t.headers, 'x-bucket': fault } }
+      const { url } = await create(t, { 'Upload-Length': String(bytes.length) })
+      const status = (await patch(failing, url, 0, bytes)).status
+      expect(status).toBe(fault === 'complete' ? 503 : 204)
+      expect((await send(t, 'HEAD', url)).headers.get('upload-offset')).toBe(String(bytes.length))
+      await published(url, bytes)
+    },
+  )
+
+  it.each([
+    [6000, 9000],
+    [12 * MB, 17 * MB],
+  ])(
+    'a client that stalls after %i of %i bytes keeps what it sent, and goes on from there',
+    async (sent, size) => {
+      const t = target()
+      const bytes = png(size)
+      const { url } = await create(t, { 'Upload-Length': String(size) })
+      const stalling = new ReadableStream({
+        start(controller) {
+          controller.enqueue(bytes.slice(0, sent))
+        },
+      })
+      const reply = await fetch(url, {
+        method: 'PATCH',
+        headers: {
+          ...t.headers,
+          'Tus-Resumable': '1.0.0',
+          'Upload-Offset': '0',
+          'Content-Type': 'application/offset+octet-stream',
+        },
+        body: stalling,
+        duplex: 'half',
+      } as RequestInit)
+      expect(reply.status).toBe(408)
+      expect((await send(t, 'HEAD', url)).headers.get('upload-offset')).toBe(String(sent))
+      expect((await patch(t, url, sent, bytes.slice(sent))).status).toBe(204)
+      await published(url, bytes)
+    },
+  )
 })
 
 it('reserves room before bytes, holds it among fifty at once, and gives it back', async () => {
