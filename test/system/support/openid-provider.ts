@@ -9,7 +9,7 @@ export interface ProviderAccount {
   readonly email_verified?: boolean
 }
 
-export const CLIENT_ID = 'acme'
+const CLIENT_ID = 'acme'
 const CLIENT_SECRET = 'a secret that both of them know'
 
 /** What people do at the provider. */
