@@ -116,7 +116,11 @@ export class Capture implements Reporter {
     if (
       this.#outbox &&
       Object.keys(report.vitals).length > 0 &&
-      inSample(report.trace, this.#settings.rate)
+      this.#inSample(
+        () => report.trace,
+        'page',
+        () => report.path,
+      )
     ) {
       const body = envelope('transaction', vitalsEvent(report, this.identity, Date.now()))
       const sending = this.#outbox.send([{ category: 'transaction', body }])
@@ -202,9 +206,27 @@ export class Capture implements Reporter {
     else complainInstead(where.capture, error, hint)
   }
 
+  #inSample(traceId: () => string, kind: Work['kind'] | 'page', name: () => string): boolean {
+    try {
+      const rate = this.#settings.rate(kind, name)
+      return rate > 0 && inSample(traceId(), rate)
+    } catch {
+      // A rule of the app's that fails is no reason to fail the work.
+      return false
+    }
+  }
+
   #isTraced(capture: WorkCapture, { ok }: Ending, end: number): boolean {
-    const { rate, slow, forced } = this.#settings
-    if (rate > 0 && inSample(capture.work.trace.traceId, rate)) return true
+    const { slow, forced } = this.#settings
+    const { work } = capture
+    if (
+      this.#inSample(
+        () => work.trace.traceId,
+        work.kind,
+        () => capture.surroundings(false).transaction,
+      )
+    )
+      return true
     if (!forced || (ok && capture.errors === 0 && end - capture.start < slow)) return false
     // In an outage everything fails: some of it will do.
     return this.#forced.pass('') !== undefined

@@ -1,6 +1,9 @@
-import { type Duration, milliseconds } from '../core/index.ts'
+import { type Duration, milliseconds, type Work } from '../core/index.ts'
 import type { EventClient } from './client.ts'
 import type { TraceExporter } from './trace.ts'
+
+/** Gives the share of traces of one kind and name that are sent, 0 to 1. */
+export type SampleRule = (kind: Work['kind'] | 'page', name: string) => number
 
 /** Options of `createCapture`. */
 export interface CaptureOptions {
@@ -11,10 +14,11 @@ export interface CaptureOptions {
   /** Default `production`. */
   readonly environment?: string
   /**
-   * Share of traces that are sent, 0 to 1, decided by the trace's id: a job is in the sample when the request that made
-   * it is. Default 0.1.
+   * Share of traces that are sent, 0 to 1, or a rule that gives it by the kind of work (`page` for a page's load) and its name,
+   * `GET /users/:id` or `job send-mail`. Decided by the trace's id: of two works in one trace, the one of the lower share is
+   * in the sample only when the other is. Default 0.1.
    */
-  readonly tracesSampleRate?: number
+  readonly tracesSampleRate?: number | SampleRule
   /** Works that failed, or took this long, are traced whatever the sample says, 30 a minute at most. `false`: they are not. Default 2 s. */
   readonly slow?: Duration | false
   /** Errors that are told of one unit of work at most. Default 10. */
@@ -40,7 +44,8 @@ export interface CaptureOptions {
 
 /** The options with their defaults. */
 export interface Settings {
-  readonly rate: number
+  /** The share of such traces that are sent; the name is asked for where a rule wants it. */
+  rate(kind: Work['kind'] | 'page', name: () => string): number
   /** Milliseconds; infinite: never. */
   readonly slow: number
   readonly forced: boolean
@@ -61,11 +66,12 @@ function count(name: string, value: number): number {
  */
 export function settings(options: CaptureOptions): Settings {
   const rate = options.tracesSampleRate ?? 0.1
-  if (!(rate >= 0 && rate <= 1)) throw new TypeError('tracesSampleRate is a share, 0 to 1')
+  if (typeof rate !== 'function' && !(rate >= 0 && rate <= 1))
+    throw new TypeError('tracesSampleRate is a share, 0 to 1, or a rule')
   const slow = options.slow ?? '2 s'
   const statuses = new Set(options.statuses)
   return {
-    rate,
+    rate: typeof rate === 'number' ? () => rate : (kind, name) => rate(kind, name()),
     slow: slow === false ? Number.POSITIVE_INFINITY : milliseconds(slow),
     forced: slow !== false,
     maxErrors: count('maxErrors', options.maxErrors ?? 10),

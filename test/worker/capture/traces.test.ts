@@ -117,6 +117,27 @@ describe('a request’s trace', () => {
     expect(ingest.errors[0]?.contexts.trace.trace_id).toBe(ingest.transactions[1]?.contexts.trace.trace_id)
   })
 
+  it('is sampled by a rule, which may fail without harm', async () => {
+    const asked: string[] = []
+    const worker = withCapture(
+      options({
+        slow: false,
+        tracesSampleRate: (kind, name) => {
+          asked.push(`${kind} ${name}`)
+          if (name === 'GET /fails') throw new Error('the rule is wrong')
+          return name === 'GET /users/:id' ? 1 : 0
+        },
+      }),
+      app(),
+    )
+    for (const path of ['/users/7', '/nowhere', '/fails']) await call(worker, path)
+    expect(asked).toEqual(['request GET /users/:id', 'request GET /*', 'request GET /fails'])
+    expect(ingest.transactions.map(({ transaction }) => transaction)).toEqual(['GET /users/:id'])
+    expect(ingest.errors.length).toBe(1)
+    for (const tracesSampleRate of [-0.1, 1.1, Number.NaN])
+      expect(() => createCapture(options({ tracesSampleRate }))).toThrow(TypeError)
+  })
+
   it('is sampled by its id, so that a job goes with the request that made it', async () => {
     const worker = withCapture(options({ tracesSampleRate: 0.5, slow: false }), app())
     for (const tail of ['00000001', 'ffffffff']) {
