@@ -248,7 +248,7 @@ CREATE UNIQUE INDEX "jobs_type_debounce_unique" ON "breakwater"."jobs" USING btr
 CREATE INDEX "jobs_unsent_idx" ON "breakwater"."jobs" USING btree ("send_after") WHERE "breakwater"."jobs"."state" = 'pending';--> statement-breakpoint
 CREATE INDEX "jobs_leased_idx" ON "breakwater"."jobs" USING btree ("lease_until") WHERE "breakwater"."jobs"."state" = 'running';--> statement-breakpoint
 CREATE INDEX "jobs_finished_idx" ON "breakwater"."jobs" USING btree ("finished_at") WHERE "breakwater"."jobs"."state" in ('done', 'cancelled', 'discarded');--> statement-breakpoint
-CREATE INDEX "jobs_dead_idx" ON "breakwater"."jobs" USING btree ("finished_at") WHERE "breakwater"."jobs"."state" = 'dead';--> statement-breakpoint
+CREATE INDEX "jobs_dead_idx" ON "breakwater"."jobs" USING btree ("finished_at") WHERE "breakwater"."jobs"."state" = 'dead' and "breakwater"."jobs"."finished_at" is not null;--> statement-breakpoint
 CREATE INDEX "jobs_aside_idx" ON "breakwater"."jobs" USING btree ("state","id") WHERE "breakwater"."jobs"."state" in ('dead', 'cancelled', 'discarded');--> statement-breakpoint
 CREATE INDEX "jobs_batch_idx" ON "breakwater"."jobs" USING btree ("batch_id") WHERE "breakwater"."jobs"."batch_id" is not null;--> statement-breakpoint
 CREATE INDEX "upload_transfers_expires_idx" ON "breakwater"."upload_transfers" USING btree ("expires_at");--> statement-breakpoint

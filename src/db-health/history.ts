@@ -43,7 +43,7 @@ function snapshotSql(every: number, keep: number): SQL {
     )
   const oldest = (kind: string): SQL =>
     sql`array(select ctid from breakwater.query_history where kind = ${kind} and taken_at < now() - ${seconds(keep)}
-      and exists (select from due) order by taken_at limit 5000)`
+      and exists (select from due) order by taken_at limit 500)`
   return sql`with due as (
       select 1 where not exists (select from breakwater.query_history
         where kind in ('statement', 'table') and taken_at >= date_trunc('hour', now() - ${seconds(every)})

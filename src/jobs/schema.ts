@@ -77,8 +77,9 @@ export const jobs = breakwater.table(
     // The sweep: leases that ran out, and what is old enough to go.
     index('jobs_leased_idx').on(t.leaseUntil).where(sql`${t.state} = 'running'`),
     index('jobs_finished_idx').on(t.finishedAt).where(sql`${t.state} in ('done', 'cancelled', 'discarded')`),
-    // Dead ones are kept longer, and would stand before all others.
-    index('jobs_dead_idx').on(t.finishedAt).where(sql`${t.state} = 'dead'`),
+    // Dead ones are kept longer, and would stand before all others. The second condition keeps lists off it, which
+    // would have to sort what comes.
+    index('jobs_dead_idx').on(t.finishedAt).where(sql`${t.state} = 'dead' and ${t.finishedAt} is not null`),
     // Lists by state, newest first; those of what is done walk the primary key.
     index('jobs_aside_idx').on(t.state, t.id).where(sql`${t.state} in ('dead', 'cancelled', 'discarded')`),
     index('jobs_batch_idx').on(t.batchId).where(sql`${t.batchId} is not null`),
