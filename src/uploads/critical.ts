@@ -2,6 +2,7 @@ import { uuidv7 } from '../core/index.ts'
 import { declareInto } from '../db/critical.ts'
 import type { AnyDatabase, CriticalQuery, PickValue } from '../db/index.ts'
 import { listUploads } from './list.ts'
+import { accounted, rowsBetween } from './reconcile.ts'
 import {
   endStatement,
   findUnfinished,
@@ -80,4 +81,9 @@ critical('uploads.sweep-unprocessed', (db) =>
   findUnfinished(of(db), ['quarantined', 'scanned'], before(), 10),
 )
 critical('uploads.sweep-unpurged', (db) => findUnpurged(of(db), before(), 50))
+critical('uploads.reconcile', async (db, pick) => {
+  const [key, tail] = [await pick(uploads.key), await pick(uploadTransfers.tailKey)]
+  await accounted(of(db), [key, tail, 'unknown'])
+  await rowsBetween(of(db), '', key.slice(0, -1), key, 0)
+})
 critical('uploads.sweep-transfers', (db) => forgetTransfers(of(db), 50))

@@ -17,6 +17,43 @@ export function cleanFileName(name: string | undefined): string {
   return characters.slice(0, MAX_NAME - extension.length).join('') + extension
 }
 
+/** What names of files of a type end in; the first is the usual one. */
+const EXTENSIONS: Readonly<Record<string, string>> = {
+  'image/png': 'png',
+  'image/jpeg': 'jpg jpeg jpe jfif',
+  'image/gif': 'gif',
+  'image/webp': 'webp',
+  'image/avif': 'avif',
+  'image/bmp': 'bmp dib',
+  'image/tiff': 'tif tiff',
+  'image/svg+xml': 'svg',
+  'application/pdf': 'pdf',
+  'application/zip': 'zip',
+  'application/gzip': 'gz tgz',
+  'application/json': 'json',
+  'audio/mpeg': 'mp3',
+  'audio/wav': 'wav',
+  'audio/flac': 'flac',
+  'audio/ogg': 'ogg oga opus',
+  'audio/mp4': 'm4a',
+  'video/mp4': 'mp4 m4v',
+  'video/webm': 'webm',
+  'text/plain': 'txt text log',
+  'text/csv': 'csv',
+  'text/markdown': 'md markdown',
+  'text/html': 'html htm',
+}
+
+/**
+ * A name that ends as files of this type do: `holiday.exe` that is a picture becomes `holiday.exe.png`, since it is the
+ * name by which a computer decides what to do with it. Of a type that is not known, as it is.
+ */
+export function fittingName(name: string, type: string): string {
+  const fitting = EXTENSIONS[type]?.split(' ')
+  const extension = /\.([A-Za-z0-9]{1,10})$/.exec(name)?.[1]?.toLowerCase() ?? ''
+  return fitting === undefined || fitting.includes(extension) ? name : `${name}.${fitting[0]}`
+}
+
 /** A `Content-Disposition` value (RFC 6266) that every browser reads, with the real name in UTF-8 (RFC 8187). */
 export function contentDisposition(disposition: 'inline' | 'attachment', name: string): string {
   const ascii = name.replace(/[^\x20-\x7e]/gu, '_').replace(/["\\%]/g, '_')

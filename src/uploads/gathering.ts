@@ -42,3 +42,22 @@ export class Gathering {
     return bytes.subarray(taken.length)
   }
 }
+
+const MOST_SPARE = 4
+let spares: WeakRef<Uint8Array<ArrayBuffer>>[] = []
+
+/**
+ * Memory of this size: some that was given back, as long as the collector has not taken it. Without that, each request
+ * of a large upload would leave its parts behind as garbage, faster than it is collected.
+ */
+export function borrow(bytes: number): Uint8Array<ArrayBuffer> {
+  const found = spares.map((spare) => spare.deref()).filter((buffer) => buffer !== undefined)
+  const fits = found.find(({ length }) => length === bytes)
+  spares = spares.filter((spare) => spare.deref() !== undefined && spare.deref() !== fits)
+  return fits ?? new Uint8Array(bytes)
+}
+
+/** Gives memory back that nobody looks at any more. */
+export function giveBack(buffer: Uint8Array<ArrayBuffer>): void {
+  if (spares.length < MOST_SPARE) spares.push(new WeakRef(buffer))
+}

@@ -4,6 +4,7 @@ import { span } from '../core/work.ts'
 import { ARCHIVE_TAIL_BYTES, findDirectory, readDirectory } from './archive.ts'
 import { DIMENSION_BYTES, dimensions, hasDimensions } from './dimensions.ts'
 import { storageUnavailable } from './errors.ts'
+import { unpackedSize } from './gunzip.ts'
 import { canStrip, stripMetadata } from './metadata.ts'
 import type { ResolvedKind, ResolvedOptions, ScanVerdict } from './options.ts'
 import type { Findings, UploadRow } from './records.ts'
@@ -76,6 +77,10 @@ export async function inspect<E extends Env>(row: UploadRow, context: ProcessCon
     const fault = await archiveFault(bucket, row.key, stored.size, kind)
     if (fault !== undefined) return { ok: false, reason: fault }
   }
+  if (type === 'application/gzip') {
+    const fault = await gzipFault(bucket, row.key, version, kind)
+    if (fault !== undefined) return { ok: false, reason: fault }
+  }
   const sha256 = row.sha256 ?? (await hash(bucket, row.key, version))
   if (sha256 === undefined) return { ok: false, reason: 'object-replaced' }
   if (row.announcedSha256 !== null && row.announcedSha256 !== sha256) {
@@ -110,6 +115,20 @@ async function archiveFault(
   if (summary === undefined) return 'archive-broken'
   const tooMuch = summary.files > archive.maxFiles || summary.unpacked > archive.maxUnpackedBytes
   return tooMuch ? 'archive-too-large' : undefined
+}
+
+/** Why a gzip is refused: it is unpacked as far as it may go, and thrown away. */
+async function gzipFault(
+  bucket: R2Bucket,
+  key: string,
+  version: string,
+  { archive }: ResolvedKind,
+): Promise<string | undefined> {
+  const object = await r2('get', () => bucket.get(key))
+  if (object === null || object.version !== version) return 'object-replaced'
+  const size = await unpackedSize(object.body, archive.maxUnpackedBytes)
+  if (size === undefined) return 'archive-broken'
+  return size > archive.maxUnpackedBytes ? 'archive-too-large' : undefined
 }
 
 /** Stores a copy without metadata under a key of its own; run again, it stores the same once more. */

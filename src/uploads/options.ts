@@ -22,7 +22,7 @@ export interface UploadKind {
    * published. They are rewritten in memory, so that `maxBytes` is then at most 25 MB. Default false.
    */
   readonly stripMetadata?: boolean
-  /** How much an archive (zip, and documents that are zips) may announce. Default 10,000 files, 1 GB. */
+  /** How much an archive may hold: a zip (and documents that are zips) by what it announces, a gzip by unpacking it. Default 10,000 files, 1 GB. */
   readonly archive?: { readonly maxFiles?: number; readonly maxUnpackedBytes?: number }
   /** Smaller pictures, by name: `GET /:id/variants/:name`. There are no others: a stranger's numbers make no work. Needs `images`. */
   readonly variants?: Readonly<Record<string, ImageVariant>>

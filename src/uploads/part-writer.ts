@@ -1,5 +1,5 @@
 import { storageUnavailable } from './errors.ts'
-import { Gathering } from './gathering.ts'
+import { borrow, Gathering, giveBack } from './gathering.ts'
 import type { Progress } from './transfer-records.ts'
 
 /** How a {@link PartWriter} works. */
@@ -45,7 +45,7 @@ export class PartWriter {
     this.#etags = [...start.etags]
     this.received = start.receivedBytes
     const { partBytes, announced = 0 } = options
-    this.#part = new Gathering(partBytes, announced < partBytes ? undefined : new Uint8Array(partBytes))
+    this.#part = new Gathering(partBytes, announced < partBytes ? undefined : borrow(partBytes))
     if (start.multipartId !== null) {
       this.#upload = options.bucket.resumeMultipartUpload(options.key, start.multipartId)
     }
@@ -122,6 +122,15 @@ export class PartWriter {
     if (this.#start.multipartId === null && !this.#kept) await this.#upload?.abort().catch(() => {})
   }
 
+  /** Gives its memory back. Nothing may be called after it. */
+  async release(): Promise<void> {
+    await this.quiesce()
+    const { partBytes } = this.#options
+    for (const buffer of [this.#part.buffer, this.#spare]) if (buffer?.length === partBytes) giveBack(buffer)
+    this.#part = new Gathering(0)
+    this.#spare = undefined
+  }
+
   #progress(tailKey: string | null): Progress {
     const { received } = this
     return {
@@ -145,7 +154,7 @@ export class PartWriter {
     const upload = this.#upload
     const { bytes, buffer } = this.#part
     const number = this.#etags.length + 1
-    this.#part = new Gathering(partBytes, this.#spare ?? new Uint8Array(partBytes))
+    this.#part = new Gathering(partBytes, this.#spare ?? borrow(partBytes))
     this.#spare = undefined
     const sent = async (): Promise<void> => {
       const part = await guarded(() => retried(() => upload.uploadPart(number, bytes)))

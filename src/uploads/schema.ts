@@ -100,7 +100,11 @@ export const uploadTransfers = breakwater.table(
     lockUntil: timestamp('lock_until', { withTimezone: true }),
     expiresAt: timestamp('expires_at', { withTimezone: true }).notNull(),
   },
-  (t) => [index('upload_transfers_expires_idx').on(t.expiresAt)],
+  (t) => [
+    index('upload_transfers_expires_idx').on(t.expiresAt),
+    // Whose bytes an object of the bucket is.
+    index('upload_transfers_tail_idx').on(t.tailKey).where(sql`${t.tailKey} is not null`),
+  ],
 )
 
 /** What each owner uses. One row an owner, so that a reservation is one conditional update. */

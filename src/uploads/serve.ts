@@ -3,7 +3,7 @@ import { span } from '../core/work.ts'
 import { answer } from './conditional.ts'
 import { toDigestField } from './digest-fields.ts'
 import { noSuchUpload, storageUnavailable } from './errors.ts'
-import { contentDisposition } from './file-name.ts'
+import { contentDisposition, fittingName } from './file-name.ts'
 import type { UploadRow } from './records.ts'
 
 /** How an upload is shown. */
@@ -25,7 +25,10 @@ function baseHeaders(row: UploadRow, { inline, visibility, cacheControl }: Serve
   const text = type.startsWith('text/') || type === 'application/json'
   return new Headers({
     'Content-Type': text ? `${type}; charset=utf-8` : type,
-    'Content-Disposition': contentDisposition(inline.has(type) ? 'inline' : 'attachment', row.originalName),
+    'Content-Disposition': contentDisposition(
+      inline.has(type) ? 'inline' : 'attachment',
+      fittingName(row.originalName, type),
+    ),
     'X-Content-Type-Options': 'nosniff',
     'Content-Security-Policy': "default-src 'none'; style-src 'unsafe-inline'; sandbox",
     'Cross-Origin-Resource-Policy': visibility === 'public' ? 'cross-origin' : 'same-origin',

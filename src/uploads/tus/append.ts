@@ -109,6 +109,8 @@ export async function append<E extends Env>(work: Appending<E>): Promise<number>
     }
     await releaseLease(db, upload.id, token).catch(() => {})
     throw isBreakwaterError(error) ? error : storageUnavailable(error)
+  } finally {
+    await writer.release()
   }
 }
 

@@ -43,7 +43,7 @@ function build(env: Bindings, origin: string, queued: boolean, batched = false) 
         },
       },
       archive: {
-        types: ['application/zip'],
+        types: ['application/zip', 'application/gzip'],
         maxBytes: 5 * MB,
         archive: { maxUnpackedBytes: 10 * MB, maxFiles: 5 },
       },

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { deflateRawSync } from 'node:zlib'
+import { deflateRawSync, gzipSync } from 'node:zlib'
 import { expect, it } from 'vitest'
 import { reprDigest, zip } from './files.ts'
 import { stage } from './stage.ts'
@@ -65,6 +65,21 @@ it('an archive is bounded by what it announces, and refused when it hides someth
     Buffer.concat([Buffer.from(files(1, 1)), Buffer.from('<script>alert(1)</script>')]),
   )
   expect(await upload('archive', polyglot)).toMatchObject({ state: 'rejected', reason: 'archive-broken' })
+})
+
+it('a gzip is unpacked as far as it may go, whatever it says of itself', async () => {
+  const gzip = (size: number) => Uint8Array.from(gzipSync(Buffer.alloc(size)))
+  expect(await upload('archive', gzip(9_000_000))).toMatchObject({ state: 'published' })
+  // Four hundred megabytes in four hundred kilobytes, and a word at the end that says ten bytes.
+  const bomb = gzip(400_000_000)
+  new DataView(bomb.buffer).setUint32(bomb.length - 4, 10, true)
+  expect(await upload('archive', bomb)).toMatchObject({ state: 'rejected', reason: 'archive-too-large' })
+  for (const broken of [
+    gzip(1000).slice(0, -9),
+    Uint8Array.from([...gzip(1000), ...Buffer.from('<script>')]),
+  ]) {
+    expect(await upload('archive', broken)).toMatchObject({ state: 'rejected', reason: 'archive-broken' })
+  }
 })
 
 it.each([

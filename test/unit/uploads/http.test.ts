@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { answer } from '../../../src/uploads/conditional.ts'
 import { sha256Field, toDigestField } from '../../../src/uploads/digest-fields.ts'
-import { cleanFileName, contentDisposition } from '../../../src/uploads/file-name.ts'
+import { cleanFileName, contentDisposition, fittingName } from '../../../src/uploads/file-name.ts'
 
 const stored = { etag: '"abc"', lastModified: new Date('2026-11-01T10:00:00.500Z'), size: 1000 }
 const ask = (headers: Record<string, string>) => answer(new Headers(headers), stored)
@@ -123,4 +123,15 @@ describe('file names', () => {
     )
     expect(contentDisposition('attachment', 'a.png')).toBe('attachment; filename="a.png"')
   })
+})
+
+it.each([
+  ['holiday.png', 'image/png', 'holiday.png'],
+  ['holiday.JPG', 'image/jpeg', 'holiday.JPG'],
+  ['holiday.exe', 'image/png', 'holiday.exe.png'],
+  ['page.html', 'text/plain', 'page.html.txt'],
+  ['notes', 'text/plain', 'notes.txt'],
+  ['strange.x', 'image/heic', 'strange.x'],
+])('hands %s, which is %s, out as %s', (name, type, handed) => {
+  expect(fittingName(name, type)).toBe(handed)
 })
