@@ -26,8 +26,7 @@ export function guard(options: GuardOptions): MiddlewareHandler<AuthEnv & RateLi
   return limits.within(async function guard(c, next) {
     limits.start(c)
     if (isDeferred(c as unknown as Context)) return limits(c as unknown as Context<RateLimitEnv>, next)
-    // Started, not awaited: a failure is the session middleware's to meet, if the limits let it get there.
-    auth.identify(c).catch(() => {})
+    identify.start(c)
     // Hono's Context is invariant in its environment; each of the two touches only variables of its own.
     return limits(c as unknown as Context<RateLimitEnv>, async () => {
       await identify(c as unknown as Context<AuthEnv>, next)

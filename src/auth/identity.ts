@@ -43,7 +43,7 @@ function isCurrent(claim: Claim, maxAge: number): boolean {
 }
 
 /** Whether a person's sessions may have been ended lately. */
-async function isMarked(config: AuthConfig, userId: string): Promise<boolean> {
+function isMarked(config: AuthConfig, userId: string): Promise<boolean> | false {
   return config.cache?.revocations?.marked(userId).catch(() => true) ?? false
 }
 
@@ -55,8 +55,11 @@ function cookieClaim({ cache }: AuthConfig, presented: Presented): Claim | undef
 }
 
 /** Whether what the cookies claim is genuine. A seal that was found so is not computed again for the same cookies. */
-async function isGenuine(config: AuthConfig, presented: Presented, claim: Claim): Promise<boolean> {
-  if (presented.claim !== undefined) return true
+function isGenuine(config: AuthConfig, presented: Presented, claim: Claim): Promise<boolean> | true {
+  return presented.claim !== undefined || proves(config, presented, claim)
+}
+
+async function proves(config: AuthConfig, presented: Presented, claim: Claim): Promise<boolean> {
   const { session = '', cache = '', cookies } = presented
   const genuine = await verifySeal(config.secrets, session, cache)
   if (genuine && cookies !== undefined) config.genuine.set(cookies, { ...presented, claim })
@@ -69,7 +72,10 @@ async function fromCache(config: AuthConfig, presented: Presented): Promise<Iden
   // First, and before anything is awaited: it travels in one request with what a limiter asks in this tick.
   // Who is asked about is not proven yet, which costs a forger a request and gives nothing.
   const marked = isMarked(config, claim.userId)
-  return (await isGenuine(config, presented, claim)) && !(await marked) ? identityOf(claim) : undefined
+  // What is known already is not waited for: each wait is a turn of the microtask queue for the whole request.
+  const genuine = isGenuine(config, presented, claim)
+  if (!(genuine === true || (await genuine))) return undefined
+  return marked === false || !(await marked) ? identityOf(claim) : undefined
 }
 
 async function asking<T>(question: Promise<T>): Promise<T> {

@@ -22,6 +22,7 @@ export {
   requireFresh,
   requireRole,
   requireUser,
+  type SessionHandler,
   type SignedInEnv,
   session,
 } from './middleware.ts'

@@ -48,7 +48,7 @@ export function createLimiter(options: LimiterOptions): RateLimiter {
   const blocked = new BlockedKeys(maxBlocked)
   const breaker = new Breaker()
   /** When an outage was last told of, and whether there is one. */
-  let told = -Infinity
+  let lastTold = -Infinity
   let out = false
 
   /** An observer that fails must not turn a refusal, or an outage of the store, into one of the site. */
@@ -101,17 +101,23 @@ export function createLimiter(options: LimiterOptions): RateLimiter {
     breaker.failed(now)
     if (out) return
     out = true
-    if (now - told < QUIET) return
-    told = now
+    if (now - lastTold < QUIET) return
+    lastTold = now
     tell(options.onStoreFailure, error)
   }
 
-  async function decide(list: readonly FullCharge[]): Promise<Decision> {
+  /** Tells of a decision by which somebody was, or would have been, refused. */
+  function told(decision: Decision): Decision {
+    if (decision.violated.length + decision.shadowed.length > 0) tell(options.onViolation, decision)
+    return decision
+  }
+
+  async function take(list: readonly FullCharge[]): Promise<Decision> {
     if (list.length === 0) return decisionOf([], [], 'store')
     const now = Date.now()
     const known = refusedHere(list, now)
-    if (known) return known
-    if (!breaker.allows(now)) return inOutage(list)
+    if (known) return told(known)
+    if (!breaker.allows(now)) return told(await inOutage(list))
     let outcomes: readonly Outcome[]
     try {
       outcomes = await within(store.take(list), timeout)
@@ -119,20 +125,14 @@ export function createLimiter(options: LimiterOptions): RateLimiter {
       out = false
     } catch (error) {
       fail(error, Date.now())
-      return inOutage(list)
+      return told(await inOutage(list))
     }
     outcomes.forEach(({ block, penalized }, i) => {
       if (block <= 0) return
       const then = Date.now()
       blocked.set((list[i] as FullCharge).key, { until: then + block, penalized }, then)
     })
-    return decisionOf(list, outcomes, 'store')
-  }
-
-  async function take(list: readonly FullCharge[]): Promise<Decision> {
-    const decision = await decide(list)
-    if (decision.violated.length + decision.shadowed.length > 0) tell(options.onViolation, decision)
-    return decision
+    return told(decisionOf(list, outcomes, 'store'))
   }
 
   /** Charges whose keys the isolate no longer takes for blocked. */

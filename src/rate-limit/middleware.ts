@@ -51,29 +51,38 @@ export interface RateLimit<P extends Policies = Policies> extends MiddlewareHand
 }
 
 /** Starts the app-wide check; resolves with its decision. */
-async function begin(c: Context, state: State, policy: string, options: LimitOptions): Promise<Decision> {
+function begin(c: Context, state: State, policy: string, options: LimitOptions): Promise<Decision> {
   const { limiter } = state
-  const asked: MaybePromise<RateLimitRequest>[] = [
-    requestFor(limiter, c, policy, { key: options.key, cost: options.cost, quota: options.quota }),
-  ]
   let wait = false
-  for (const { handler, requirement } of findRequirements(c)) {
-    if (requirement === DEFERRED) wait ||= currentWork() !== undefined
-    else if (requirement.when === 'join') wait = true
-    else if (requirement.when === 'early' && !state.done.has(handler)) {
-      asked.push(requestFor(limiter, c, requirement.policy, requirement))
-      state.done.add(handler)
+  let asked: MaybePromise<RateLimitRequest>[]
+  try {
+    asked = [requestFor(limiter, c, policy, options)]
+    for (const { handler, requirement } of findRequirements(c)) {
+      if (requirement === DEFERRED) wait ||= currentWork() !== undefined
+      else if (requirement.when === 'join') wait = true
+      else if (requirement.when === 'early' && !state.done.has(handler)) {
+        asked.push(requestFor(limiter, c, requirement.policy, requirement))
+        state.done.add(handler)
+      }
     }
+  } catch (error) {
+    return Promise.reject(error)
   }
-  const sync = asked.every((one) => !(one instanceof Promise))
-  const requests = sync ? (asked as RateLimitRequest[]) : await Promise.all(asked)
+  return asked.some((one) => one instanceof Promise)
+    ? Promise.all(asked).then((requests) => ask(state, requests, wait))
+    : ask(state, asked as RateLimitRequest[], wait)
+}
+
+/** @param wait for a later check, to be decided together with it. */
+function ask(state: State, requests: readonly RateLimitRequest[], wait: boolean): Promise<Decision> {
+  const { limiter } = state
   state.asked = requests
   if (!wait) return limiter.check(requests)
   const work = currentWork()
   state.waiting = requests
   if (work) joined.leave(work, { limiter, requests, decided: (decision) => state.note(decision, requests) })
   // What the isolate knows to be blocked is refused even so.
-  return limiter.known(requests)
+  return Promise.resolve(limiter.known(requests))
 }
 
 /** Calls back when a reply's body has been read to its end, or nobody reads it any more. */

@@ -70,7 +70,13 @@ export class State implements RequestLimits {
    * Lets the request pass or throws the refusal. Where a proof lifts the refusal, the other policies are asked again
    * without the ones it lifts, since a refusal has charged none of them.
    */
-  async settle(c: Context, decision: Decision, requests: readonly RateLimitRequest[]): Promise<void> {
+  settle(c: Context, decision: Decision, requests: readonly RateLimitRequest[]): Promise<void> | undefined {
+    if (!decision.allowed) return this.#contest(c, decision, requests)
+    this.note(decision, requests)
+    return undefined
+  }
+
+  async #contest(c: Context, decision: Decision, requests: readonly RateLimitRequest[]): Promise<void> {
     const { challenge } = this
     let said = decision
     let left = requests
@@ -149,7 +155,7 @@ export function requestFor(
   limiter: RateLimiter,
   c: Context,
   name: string,
-  options: Pick<Requirement, 'key' | 'cost' | 'quota'>,
+  options: Partial<Pick<Requirement, 'key' | 'cost' | 'quota'>>,
 ): MaybePromise<RateLimitRequest> {
   const policy = limiter.policy(name)
   const cost = typeof options.cost === 'function' ? options.cost(c) : options.cost
