@@ -136,10 +136,7 @@ export async function runJobs(
   }
   const slots = new Slots(concurrency, () => finisher.expect(-1))
   finisher.expect(claims.length)
-  await slots.run(
-    claims.sort((a, b) => b.priority - a.priority),
-    run,
-  )
+  await slots.run(claims, run)
   // One after another, so that the one that crashes its worker takes no other with it.
   for (const id of suspects) {
     try {

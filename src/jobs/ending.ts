@@ -51,7 +51,7 @@ async function end(db: JobsDatabase | JobsTransaction, which: SQL, set: SQL): Pr
   const [row] = rowsOf<{ ended: string | null; ready: string | null }>(
     await db.execute(sql`with ${endingCtes(which, set)}
       select (select json_agg(e) from (select id, type, traceparent from ended) e)::text as ended,
-        (select json_agg(r) from ready r)::text as ready`),
+        (select json_agg(r order by id) from ready r)::text as ready`),
   )
   return {
     ended: JSON.parse(row?.ended ?? '[]') as Ended[],

@@ -45,7 +45,7 @@ export const claimed: Pick<
 
 /**
  * Takes the leases of jobs that are ready, in one statement, whose answer is one value: to read a hundred rows column
- * by column takes longer than to claim them.
+ * by column takes longer than to claim them. The most urgent first, and of those the oldest.
  * @param suspects Whether to take also a job that has crashed a worker. Only alone: it must not take others with it.
  */
 export async function claim(db: JobsDatabase, ids: readonly string[], suspects: boolean): Promise<Claim[]> {
@@ -65,7 +65,7 @@ export async function claim(db: JobsDatabase, ids: readonly string[], suspects: 
       where id = any(${arrayOf(ids)}::uuid[]) and (attempt < max_attempts and (${which})) is true
       returning id, type, version, input, input_object as "inputObject", attempt, max_attempts as "maxAttempts",
         priority, steps, traceparent, lease_token as token, batch_id is not null as batched)
-      select json_agg(claimed)::text as claims from claimed`),
+      select json_agg(claimed order by priority desc, id)::text as claims from claimed`),
   )
   return JSON.parse(found?.claims ?? '[]') as Claim[]
 }

@@ -89,5 +89,7 @@ export async function takeDue(db: JobsDatabase, limit: number): Promise<Due[]> {
       priority: jobs.priority,
       ms: sql<string>`greatest(0, ceil(extract(epoch from ${jobs.runAt} - now()) * 1000))::bigint::text`,
     })
-  return rows.map((row) => ({ ...row, ms: Number(row.ms) })).sort((a, b) => b.priority - a.priority)
+  return rows
+    .map((row) => ({ ...row, ms: Number(row.ms) }))
+    .sort((a, b) => b.priority - a.priority || (a.id < b.id ? -1 : 1))
 }

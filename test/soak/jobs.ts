@@ -24,7 +24,7 @@ export const run: Soak['run'] = async ({ count = 100_000, seed: first = 1 }) => 
   const { ACTS } = await import('./jobs/scenario.ts')
   const root = mkdtempSync(join(tmpdir(), 'breakwater-soak-'))
   // The plans of statements must not change with what was there before.
-  const settings = { autovacuum: 'off', jit: 'off' }
+  const settings = { autovacuum: 'off', jit: 'off', deadlock_timeout: '1ms' }
   const server = await startPostgres({ dataDir: root, durable: false, settings })
   const players: ChildProcess[] = []
   const least = count >= 100_000 ? SEEDS : 1

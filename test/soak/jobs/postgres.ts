@@ -30,7 +30,8 @@ export class SimPostgres {
   #free: Line[]
   readonly #control: pg.Client
   readonly #names = new Map<string, string>()
-  statements = 0
+  /** Statements that were ended because two waited for each other. */
+  deadlocks = 0
 
   private constructor(lines: Line[], control: pg.Client) {
     this.#lines = lines
@@ -101,7 +102,7 @@ export class SimPostgres {
         over = true
         // The server rolls a dead worker's transaction back, sooner or later; until then its locks are held.
         void world
-          .turn('the server rolls back', () => this.#run(world, line, 'rollback'), undefined)
+          .turn('the server rolls back', () => this.#run(world, line, 'rollback'), 'nobody')
           .then(() => {
             this.#free.push(line)
           })
@@ -183,7 +184,6 @@ export class SimPostgres {
     query: string | pg.QueryConfig,
     values: unknown[] = [],
   ): Promise<pg.QueryResult> {
-    this.statements++
     world.session = line.pid
     const text = typeof query === 'string' ? query : query.text
     // In a transaction, `now()` stands still.
@@ -195,6 +195,9 @@ export class SimPostgres {
     if (text === 'begin') line.open = true
     try {
       return await line.client.query(typeof query === 'string' ? query : this.#named(query), values)
+    } catch (error) {
+      if ((error as { code?: unknown }).code === '40P01') this.deadlocks++
+      throw error
     } finally {
       if (text === 'commit' || text === 'rollback') line.open = false
     }

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { setTimeout as pause, setImmediate } from 'node:timers/promises'
-import { uuidv7 } from 'breakwater/core'
+import { spanId, uuidv7 } from 'breakwater/core'
 import { type Random, randomOf } from './random.ts'
 
 /** A worker, as the platform runs it: it may be gone at any await. */
@@ -20,7 +20,15 @@ interface Waiting {
   readonly label: string
   /** Not before this moment: whoever waits has been asleep. */
   readonly notBefore: number
-  run(): Promise<void> | void
+  /** Resolves with what tells who waits for it. */
+  run(): Promise<() => void>
+}
+
+/** Something that has had its turn, and is not over. */
+interface Running {
+  pid: number
+  /** There once it is over. */
+  tell: (() => void) | undefined
 }
 
 interface Timer {
@@ -44,7 +52,7 @@ export class World {
   readonly #waiting: Waiting[] = []
   readonly #timers: Timer[] = []
   /** Statements that wait for a lock. */
-  readonly #parked: { pid: number; settled: boolean }[] = []
+  readonly #parked: Running[] = []
   /** The database session that the last turn has used. */
   session = 0
   /** Whether a session waits for a lock. */
@@ -91,7 +99,12 @@ export class World {
   }
 
   /** Waits for its turn, then does `run`; a dead worker's turn never comes. */
-  turn<T>(label: string, run: () => Promise<T>, process: Process | undefined = this.process): Promise<T> {
+  turn<T>(
+    label: string,
+    run: () => Promise<T>,
+    by: Process | 'nobody' | undefined = this.process,
+  ): Promise<T> {
+    const process = by === 'nobody' ? undefined : by
     return new Promise<T>((resolve, reject) => {
       // Now and then one falls asleep, longer than its lease.
       const asleep = this.chaos && process !== undefined && this.random.chance(0.01)
@@ -101,8 +114,8 @@ export class World {
         notBefore: this.now + (asleep ? this.random.integer(400_000) : 0),
         run: () =>
           run().then(
-            (value) => void (process?.dead || resolve(value)),
-            (error: unknown) => void (process?.dead || reject(error)),
+            (value) => () => void (process?.dead || resolve(value)),
+            (error: unknown) => () => void (process?.dead || reject(error)),
           ),
       })
     })
@@ -178,24 +191,48 @@ export class World {
     this.#waiting.splice(this.#waiting.indexOf(waiting), 1)
     this.note(`${waiting.process?.name ?? 'world'}: ${waiting.label}`)
     this.session = 0
-    await this.#settle({ run: async () => waiting.run() })
+    await this.#settle(waiting)
     return true
   }
 
-  /** Until a turn is over, or waits for a lock that another holds; and the same of all that waited before. */
-  async #settle({ run }: { run(): Promise<void> }): Promise<void> {
-    const one = { pid: 0, settled: false }
-    const running = run().finally(() => {
-      one.settled = true
+  /**
+   * Until a turn is over, or waits for a lock that another holds; then the same of all that waited before. Each is told
+   * by itself, in the order of this world: answers arrive in that of the machine.
+   */
+  async #settle(waiting: Waiting): Promise<void> {
+    const one: Running = { pid: 0, tell: undefined }
+    const running = waiting.run().then((tell) => {
+      one.tell = tell
     })
     await Promise.race([running, pause(4)])
     one.pid = this.session
-    this.#parked.push(one)
-    for (const each of [...this.#parked]) {
-      while (!each.settled && !(await this.waitsForLock(each.pid))) await pause(1)
-      if (each.settled) this.#parked.splice(this.#parked.indexOf(each), 1)
-      else if (each === one) this.note('waits for a lock')
+    if (!(await this.#over(one))) {
+      this.note('waits for a lock')
+      this.#parked.push(one)
     }
+    for (let again = true; again; ) {
+      again = false
+      for (const each of [...this.#parked]) {
+        if (!(await this.#over(each))) continue
+        this.#parked.splice(this.#parked.indexOf(each), 1)
+        again = true
+      }
+    }
+  }
+
+  /** Waits until something is over, and tells; false when it waits for a lock. */
+  async #over(one: Running): Promise<boolean> {
+    while (one.tell === undefined) {
+      if (await this.waitsForLock(one.pid)) {
+        // Unless the server finds that two wait for each other.
+        await pause(3)
+        if (one.tell === undefined && (await this.waitsForLock(one.pid))) return false
+      }
+      await pause(1)
+    }
+    one.tell()
+    await this.rest()
+    return true
   }
 
   /** Whether anybody has something under way. */
@@ -219,7 +256,7 @@ export class World {
       now: Date.now,
       bytes: crypto.getRandomValues,
     }
-    let drawn = false
+    let drawn = 0
     const ids = randomOf(this.now)
     globalThis.setTimeout = ((fn: () => void, ms = 0) => {
       const id = ++this.#timerIds
@@ -233,12 +270,15 @@ export class World {
     // Workers' clocks are wrong by up to a minute, each time by another. Not drawn: others may ask for the time too.
     Date.now = () => this.now + (this.chaos ? ((this.events * 7919) % 120_000) - 60_000 : 0)
     crypto.getRandomValues = ((bytes: Uint8Array) => {
-      drawn = true
-      for (let i = 0; i < bytes.length; i++) bytes[i] = ids.integer(256)
+      for (let i = 0; i < bytes.length; i++) bytes[i] = drawn === 0 && i < 10 ? i + 1 : ids.integer(256)
+      drawn++
       return bytes
     }) as typeof crypto.getRandomValues
-    // Ids are cut from a pool: empty what another world has left in it.
-    for (let i = 0; i < 1000 && !drawn; i++) uuidv7(0)
+    // Ids are cut from a pool: empty what another world has left in it. The last byte of the id that drew a new one
+    // says how far into that pool it reached; an id takes 10 bytes and a span's 8, until all worlds begin alike.
+    let used = 0
+    while (drawn === 0) used = Number.parseInt(uuidv7(0).slice(-2), 16)
+    while (used < 100) used += used % 10 === 0 ? uuidv7(0).length - 26 : spanId().length / 2
     return () => {
       globalThis.setTimeout = real.setTimeout
       globalThis.clearTimeout = real.clearTimeout
