@@ -31,7 +31,7 @@ export function forbidden(): BreakwaterError {
 export function freshAuthenticationRequired(withinSeconds: number): BreakwaterError {
   return new BreakwaterError('fresh-authentication-required', {
     status: 403,
-    detail: 'Enter your password again before doing this.',
+    detail: 'Sign in again before doing this.',
     extensions: { 'max-age': withinSeconds },
   })
 }

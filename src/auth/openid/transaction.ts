@@ -31,7 +31,10 @@ const TRANSACTION_MS = 10 * 60_000
 const attributes = { path: '/', secure: true, httpOnly: true, sameSite: 'Lax' } as const
 
 // One for each, so that two tabs do not spoil each other's.
-const cookieName = (state: string) => `__Host-openid-${state.slice(0, 12)}`
+const PREFIX = '__Host-openid-'
+const cookieName = (state: string) => `${PREFIX}${state.slice(0, 12)}`
+/** How many may be under way in one browser: those that were left lie about until they expire, and headers have an end. */
+const MOST = 5
 const ownerOf = (state: string) => `breakwater/auth/openid/1\n${state}`
 
 /** Begins a transaction. */
@@ -51,6 +54,8 @@ export function newTransaction(
 /** Hands a transaction to the browser. */
 export async function keepTransaction(c: Context, secrets: Secrets, transaction: Transaction): Promise<void> {
   const { state } = transaction
+  const underWay = Object.keys(getCookie(c)).filter((name) => name.startsWith(PREFIX))
+  for (const name of underWay.slice(0, -(MOST - 1))) deleteCookie(c, name, attributes)
   const value = await seal(secrets, ownerOf(state), toBytes(JSON.stringify(transaction)))
   setCookie(c, cookieName(state), value, { ...attributes, maxAge: TRANSACTION_MS / 1000 })
 }

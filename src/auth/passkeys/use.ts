@@ -75,6 +75,7 @@ async function checked(
   stored: StoredPasskey,
   { credential }: PasskeyInput,
   { expected }: Answered,
+  failure: 'sign-in-failed' | 'second-factor-failed',
   visitor: Visitor,
 ): Promise<VerifiedAssertion> {
   const userId = stored.account.user.id
@@ -82,7 +83,7 @@ async function checked(
   try {
     verified = await verifier.assertion(credential, stored, expected)
   } catch (cause) {
-    recordFailure(config, 'sign-in-failed', visitor, userId)
+    recordFailure(config, failure, visitor, userId)
     throw refused(cause)
   }
   const counts = verified.counter > 0 || stored.counter > 0
@@ -110,7 +111,8 @@ async function open(
   let wasKnown = false
   const signedIn = await asACodeTry(config, who, visitor, async (known) => {
     wasKnown = known
-    const { counter, backedUp } = await checked(config, passkeys, stored, input, answer, visitor)
+    const failure = beginning.methods.length > 1 ? 'second-factor-failed' : 'sign-in-failed'
+    const { counter, backedUp } = await checked(config, passkeys, stored, input, answer, failure, visitor)
     await before(config, { type: 'signed-in', userId: user.id, email: user.email })
     const proof = sql`update breakwater.passkeys p
       set counter = ${counter}::bigint, backed_up = ${backedUp}::boolean, last_used_at = now()

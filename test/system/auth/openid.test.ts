@@ -155,6 +155,16 @@ describe('signing in with a provider', () => {
     expect((await comeBack(client, await provider.visit(first, { login }))).status).toBe(303)
   })
 
+  it('leaves no more than a handful of cookies about, however often it is begun', async () => {
+    const { login } = person()
+    const client = app.createClient()
+    for (let i = 0; i < 12; i++) await begin(client)
+    const last = await begin(client)
+    const underWay = [...client.jar.keys()].filter((name) => name.startsWith('__Host-openid-'))
+    expect(underWay).toHaveLength(5)
+    expect((await comeBack(client, await provider.visit(last, { login }))).status).toBe(303)
+  })
+
   it('replaces the session it came with, and tells of a device that is new', async () => {
     const { login } = person()
     const client = app.createClient()
