@@ -252,6 +252,7 @@ CREATE INDEX "jobs_dead_idx" ON "breakwater"."jobs" USING btree ("finished_at") 
 CREATE INDEX "jobs_aside_idx" ON "breakwater"."jobs" USING btree ("state","id") WHERE "breakwater"."jobs"."state" in ('dead', 'cancelled', 'discarded');--> statement-breakpoint
 CREATE INDEX "jobs_batch_idx" ON "breakwater"."jobs" USING btree ("batch_id") WHERE "breakwater"."jobs"."batch_id" is not null;--> statement-breakpoint
 CREATE INDEX "upload_transfers_expires_idx" ON "breakwater"."upload_transfers" USING btree ("expires_at");--> statement-breakpoint
+CREATE INDEX "upload_transfers_tail_idx" ON "breakwater"."upload_transfers" USING btree ("tail_key") WHERE "breakwater"."upload_transfers"."tail_key" is not null;--> statement-breakpoint
 CREATE INDEX "uploads_owner_idx" ON "breakwater"."uploads" USING btree ("owner_id","id");--> statement-breakpoint
 CREATE UNIQUE INDEX "uploads_key_idx" ON "breakwater"."uploads" USING btree ("key" collate "C");--> statement-breakpoint
 CREATE INDEX "uploads_unfinished_idx" ON "breakwater"."uploads" USING btree ("updated_at") WHERE "breakwater"."uploads"."state" in ('reserved', 'receiving', 'quarantined', 'scanned');--> statement-breakpoint
