@@ -1,11 +1,11 @@
-import { CloudflareClient, createTransport, linkedErrorsIntegration } from '@sentry/cloudflare'
+import { linkedErrorsIntegration } from '@sentry/cloudflare'
 import { toHex } from '../../core/bytes.ts'
 import { randomBytes } from '../../core/index.ts'
 import type { EventClient, RawEvent } from '../client.ts'
 import { readFrames } from '../frames.ts'
 
-/** How many causes of an error are followed. */
-const CAUSES = 5
+/** How many errors of one chain are told: the one that was caught, its causes, and those an AggregateError holds. */
+const CHAIN = 6
 
 /**
  * Reads errors with `@sentry/cloudflare` in the place of toucan-js:
@@ -14,34 +14,22 @@ const CAUSES = 5
  * createCapture({ dsn, client: sentryCloudflare() })
  * ```
  *
- * The client is used for what it knows of errors. It is never made current, so it patches and observes nothing.
+ * It is used for what it knows of errors, and only that part is bundled; nothing is patched and nothing observed.
  */
 export function sentryCloudflare(): EventClient {
-  const linked = linkedErrorsIntegration({ limit: CAUSES })
-  let made: CloudflareClient | undefined
-  const client = (): CloudflareClient => {
-    made ??= new CloudflareClient({
-      stackParser: readFrames,
-      integrations: [],
-      sendClientReports: false,
-      transport: (options) => createTransport(options, async () => ({})),
-    })
-    return made
-  }
+  const { preprocessEvent } = linkedErrorsIntegration({ limit: CHAIN })
+  type Given = Parameters<NonNullable<typeof preprocessEvent>>
+  const client = { getOptions: () => ({ stackParser: readFrames }) } as unknown as Given[2]
   return {
     name: '@sentry/cloudflare',
     build(error) {
-      const hint = { originalException: error, event_id: toHex(randomBytes(16)) }
-      let event: Parameters<NonNullable<typeof linked.preprocessEvent>>[0] | undefined
-      // Sentry's promises of this kind are settled at once.
-      client()
-        .eventFromException(error, hint)
-        .then((made) => {
-          event = made
-        })
-      if (event === undefined) return undefined
-      linked.preprocessEvent?.(event, hint, client())
-      return event as unknown as RawEvent
+      // It reads the causes of an error that was read before: one stands around the chain, and is taken off again.
+      const values: NonNullable<RawEvent['exception']>['values'] = [{}]
+      const event = { exception: { values } }
+      const around = new Error('', { cause: error })
+      preprocessEvent?.(event as unknown as Given[0], { originalException: around }, client)
+      event.exception.values.pop()
+      return { event_id: toHex(randomBytes(16)), ...(event as RawEvent) }
     },
   }
 }
