@@ -23,7 +23,7 @@ export const writeToConsole: LogWriter = (line, level) => {
 
 // JSON escapes line feeds and the like by itself; these it leaves, and terminals and viewers obey them: C1 controls,
 // line separators, marks that turn the direction of writing.
-const UNSAFE = /[\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g
+const UNSAFE = /[\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/
 
 const PLAIN = /^[\w .,:;/()*@+-]*$/
 
@@ -44,12 +44,9 @@ export function timeText(now: number): string {
 export function member(name: string, value: unknown): string {
   if (value === undefined) return ''
   // What needs no escaping is most of a line, and the way into the engine's own writer and back is longer than this.
-  const plain = typeof value === 'string' ? PLAIN.test(value) : Number.isInteger(value)
-  const text = plain
-    ? typeof value === 'string'
-      ? `"${value}"`
-      : `${value}`
-    : (JSON.stringify(value) as string | undefined)
+  if (typeof value === 'string' && PLAIN.test(value)) return `,"${name}":"${value}"`
+  if (Number.isInteger(value)) return `,"${name}":${value}`
+  const text = JSON.stringify(value) as string | undefined
   return text === undefined ? '' : `,"${name}":${text}`
 }
 
@@ -58,7 +55,7 @@ export function member(name: string, value: unknown): string {
  *
  * Put together from its members as text: an object of so many optional members, built to be written once, cost
  * three times as much as its text.
- * @param members what {@link member} gave, in a row.
+ * @param members what {@link member} gave for texts and numbers, in a row. What nests is a field.
  * @param fields the caller's, which cannot take the place of one before.
  */
 export function toLine(members: string, fields: Readonly<Record<string, unknown>> = {}): string {
@@ -69,7 +66,11 @@ export function toLine(members: string, fields: Readonly<Record<string, unknown>
     if (!members.includes(`,"${key}":`)) line += member(key, fields[name])
   }
   line += '}'
-  return line.replace(UNSAFE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  if (!UNSAFE.test(line)) return line
+  return line.replace(
+    new RegExp(UNSAFE, 'g'),
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }
 
 /** The caller's fields, safe to write; never replacing those of ours. */
