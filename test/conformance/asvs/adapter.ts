@@ -66,6 +66,10 @@ export interface Adapter {
   expireTokens?(email: string): Promise<void>
   /** Signs what an access token says with the application's own key, for an audience. */
   signAccess?(head: string, audience?: string): Promise<string>
+  /** Makes an API key, where there are any. */
+  apiKey?(browser: Browser): Promise<string>
+  /** Tries to change and to delete what was recorded, as the application could. Gives what was let through. */
+  tamper?(email: string): Promise<readonly string[]>
   /** An access token, for who has them. */
   accessToken?(browser: Browser, email: string, password: string): Promise<string>
 }

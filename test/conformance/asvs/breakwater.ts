@@ -126,7 +126,15 @@ function adapterOf(local: Local, pool: pg.Pool, lines: readonly string[]): Adapt
       post(browser, '/sign-in/second-factor', { challenge: json['challenge'], code }),
     changeMail: (browser, email) => post(browser, '/mail/change', { email }),
     async atRest() {
-      const tables = ['users', 'sessions', 'verification_tokens', 'totp_factors', 'recovery_codes', 'jobs']
+      const tables = [
+        'users',
+        'sessions',
+        'verification_tokens',
+        'totp_factors',
+        'recovery_codes',
+        'api_keys',
+        'jobs',
+      ]
       const dumps = await Promise.all(
         tables.map(async (table) =>
           JSON.stringify((await pool.query(`select * from breakwater.${table}`)).rows),
@@ -163,6 +171,24 @@ function adapterOf(local: Local, pool: pg.Pool, lines: readonly string[]): Adapt
     async signAccess(head, audience = local.vars['APP_ORIGIN'] ?? '') {
       const secret = (local.vars['SESSION_SECRET'] ?? '').split(',')[0]?.trim() ?? ''
       return `bwat_${head}.${toBase64Url(await hmac(secret, `breakwater/auth/access/1\n${audience}\n${head}`))}`
+    },
+    async apiKey(browser) {
+      const reply = await browser.send('POST', '/api-keys', { name: 'Robot', scopes: ['profile:read'] })
+      return String(reply.json['key'])
+    },
+    async tamper(email) {
+      const passed: string[] = []
+      for (const attempt of [
+        'update breakwater.auth_events set address = null',
+        'delete from breakwater.auth_events',
+      ]) {
+        // The role that the application has, which also owns the tables.
+        const done = await pool
+          .query(`${attempt} where user_id = $1`, [await idOf(email)])
+          .catch(() => undefined)
+        if (done !== undefined) passed.push(attempt)
+      }
+      return passed
     },
     async accessToken(browser, email, password) {
       const { json } = await post(browser, '/sign-in', { email, password, transport: 'token' })

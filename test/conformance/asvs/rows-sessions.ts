@@ -62,6 +62,11 @@ export const sessionRows: readonly Requirement[] = [
       const second = browser()
       await on.signIn(second, email, password)
       must(first.cookies.get(on.cookie) !== second.cookies.get(on.cookie), 'Two sessions have one token')
+      if (on.apiKey === undefined) return
+      const authorization = `Bearer ${await on.apiKey(first)}`
+      const { method, path, body } = on.change
+      const reply = await browser().send(method, path, body, { authorization })
+      must(reply.status === 401, 'An API key stands in for a session')
     },
   },
   {
@@ -74,6 +79,9 @@ export const sessionRows: readonly Requirement[] = [
       must(value.split('.')[0]?.length !== undefined && value.length >= 22, 'The token is short')
       if (on.atRest !== undefined)
         must(!(await on.atRest()).includes(value.slice(22)), 'The token is at rest in clear')
+      if (on.apiKey === undefined || on.atRest === undefined) return
+      const key = await on.apiKey(browser)
+      must(key.length >= 30 && !(await on.atRest()).includes(key.slice(12)), 'An API key is at rest in clear')
     },
   },
   {

@@ -236,11 +236,16 @@ export const webRows: readonly Requirement[] = [
     async run({ on, guest, browser }) {
       const { browser: visitor, email } = await guest()
       await on.signIn(browser(), email, 'a wrong password that nobody has')
+      const key = await on.apiKey?.(visitor)
+      if (key !== undefined) {
+        await browser().send('GET', `/nowhere?key=${key}`, undefined, { authorization: `Bearer ${key}` })
+      }
       if (on.logs === undefined) throw new NotApplicable('its log cannot be read from here')
       await new Promise((resolve) => setTimeout(resolve, 300))
       const logs = on.logs()
       must(logs.length > 0, 'Nothing was logged')
-      for (const secret of [GOOD, 'a wrong password that nobody has', email, ...visitor.cookies.values()]) {
+      const secrets = [GOOD, 'a wrong password that nobody has', email, ...visitor.cookies.values()]
+      for (const secret of key === undefined ? secrets : [...secrets, key]) {
         must(!logs.includes(secret), 'One was logged')
       }
     },
@@ -262,6 +267,18 @@ export const webRows: readonly Requirement[] = [
         await new Promise((resolve) => setTimeout(resolve, 100))
       }
       throw new Error('Something is missing in the record')
+    },
+  },
+  {
+    id: '16.4.2',
+    level: 2,
+    title: 'What is recorded cannot be changed',
+    async run({ on, guest }) {
+      const { email } = await guest()
+      must(on.tamper !== undefined && on.events !== undefined, 'There is no record')
+      const passed = await on.tamper(email)
+      must(passed.length === 0, `The database took: ${passed.join('; ')}`)
+      must((await on.events(email)).includes('signed-in'), 'The record is gone')
     },
   },
 ]

@@ -8,6 +8,8 @@ const SAMPLE = [
   '6.3.4',
   '6.3.8',
   '6.5.1',
+  '7.2.2',
+  '7.2.3',
   '7.2.4',
   '7.4.1',
   '7.4.2',
@@ -16,6 +18,7 @@ const SAMPLE = [
   '9.2.3',
   '16.2.5',
   '16.3.1',
+  '16.4.2',
 ]
 
 it('meets a sample of ASVS 5.0 in the reference app', async () => {
