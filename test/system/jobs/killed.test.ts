@@ -54,6 +54,8 @@ afterAll(async () => {
   await worker?.stop()
   outside?.close()
   rmSync(state, { recursive: true, force: true })
+  // What a killed wrangler leaves beside its configuration.
+  rmSync(join(import.meta.dirname, 'worker/.wrangler'), { recursive: true, force: true })
 })
 
 async function states(): Promise<Record<string, number>> {
