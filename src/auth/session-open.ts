@@ -84,8 +84,8 @@ export async function openSession(
       select ${SESSION_COLUMNS}, (select string_agg(distinct user_id::text, ',') from gone) as ended from s`,
   )
   if (row === undefined) return undefined
-  for (const userId of textOrNull(row, 'ended')?.split(',') ?? []) {
-    visitor.waitUntil(markRevoked(config, userId, visitor))
-  }
+  // Before the reply: a copy of the cookie that was replaced must not outlive it.
+  const ended = textOrNull(row, 'ended')?.split(',') ?? []
+  await Promise.all(ended.map((userId) => markRevoked(config, userId, visitor)))
   return { session: sessionOf(row), text: credential.text }
 }
