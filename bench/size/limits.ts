@@ -12,6 +12,8 @@ export const ownLimits: Readonly<Record<string, Limit>> = {
   env: { goal: 3, gate: 5.5 },
   'rate-limit': { goal: 8, gate: 10.5 },
   auth: { goal: 30 },
+  'auth/passkeys': { goal: 16 },
+  'auth/openid': { goal: 16 },
 }
 
 /** A subpath with everything it brings along, `hono` apart: what it adds to an app. */

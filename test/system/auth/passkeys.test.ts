@@ -425,9 +425,14 @@ describe('a passkey after a password', () => {
     ['no user verification', { verified: false }],
     ['a wrong signature', { forged: true }],
   ])('is refused with %s', async (_, wrong) => {
-    const { reply, client } = await bySecondFactor(await person(), wrong)
+    const who = await person()
+    const { reply, client } = await bySecondFactor(who, wrong)
     expect(reply).toMatchObject({ status: 401, json: { code: 'invalid-credentials' } })
     expect(client.jar.has('__Host-session')).toBe(false)
+    await app.settle()
+    const { user } = (await who.client.get('/auth/session')).json as { user: { id: string } }
+    const events = await administration(app.auth).listEvents(user.id)
+    expect(events[0]?.type).toBe('second-factor-failed')
   })
 
   it('is refused when it is somebody else’s, or answers another sign-in', async () => {
