@@ -57,7 +57,7 @@ async function replacePassword(
   const stored = known === undefined ? await storedPassword(config, session) : known
   if (!(await config.passwords.verify(stored ?? undefined, input.currentPassword)).ok) {
     const who = sql`${user.id}::uuid, ${session.id}::uuid`
-    visitor.later(() => config.db.execute(recording('password-change-failed', visitor, who)))
+    visitor.waitUntil(Promise.resolve(config.db.execute(recording('password-change-failed', visitor, who))))
     after(config, visitor, 'password-change-failed', user.id, session.id)
     throw invalidCredentials()
   }

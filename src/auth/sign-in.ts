@@ -108,7 +108,7 @@ export function recordFailure(
   userId: string | undefined,
 ): void {
   const who = sql`${userId ?? null}::uuid, null::uuid`
-  visitor.later(() => config.db.execute(recording(event, visitor, who)))
+  visitor.waitUntil(Promise.resolve(config.db.execute(recording(event, visitor, who))))
   after(config, visitor, event, userId)
 }
 
