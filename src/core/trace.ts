@@ -56,7 +56,7 @@ function sentryBaggage(value: string | null): string | undefined {
 }
 
 /** The value of `sentry-trace` for what this work calls. */
-export function sentryTrace(trace: TraceContext): string {
+function sentryTrace(trace: TraceContext): string {
   return `${trace.traceId}-${trace.spanId}-${trace.sampled ? '1' : '0'}`
 }
 

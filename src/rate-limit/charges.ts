@@ -53,43 +53,33 @@ export function charging(
     })
   }
 
-  function chargeOf(
-    request: RateLimitRequest,
-    hashed: string,
-    others: ReadonlyMap<string, FullCharge> | undefined,
-  ): FullCharge {
-    const found = policy(request.policy)
-    const cost = units('Rate limit cost', request.cost ?? found.cost)
-    const quota = units('Rate limit quota', request.quota ?? found.quota)
-    const key = bases.get(found) + hashed
-    // Asked twice for the same key, the store would see neither charge of the other.
-    const earlier = others?.get(key)
-    const charge: FullCharge = {
-      policy: found,
-      key,
-      cost: cost + (earlier?.cost ?? 0),
-      quota,
-      burst:
-        request.quota === undefined
-          ? found.burst
-          : Math.max(1, Math.round((found.burst * quota) / found.quota)),
-    }
-    if (found.algorithm !== 'concurrency') return charge
-    return { ...charge, lease: earlier?.lease ?? request.lease ?? newLease() }
-  }
-
-  function several(requests: readonly RateLimitRequest[]): FullCharge[] {
-    const out = new Map<string, FullCharge>()
-    for (const request of requests) {
-      const charge = chargeOf(request, hash(request.key), out)
-      out.set(charge.key, charge)
-    }
-    return [...out.values()]
-  }
-
   function charges(requests: readonly RateLimitRequest[]): FullCharge[] {
-    const [only] = requests
-    return requests.length === 1 && only ? [chargeOf(only, hash(only.key), undefined)] : several(requests)
+    const out: FullCharge[] = []
+    for (const request of requests) {
+      const found = policy(request.policy)
+      const cost = units('Rate limit cost', request.cost ?? found.cost)
+      const quota = units('Rate limit quota', request.quota ?? found.quota)
+      const key = bases.get(found) + hash(request.key)
+      // Asked twice for the same key, the store would see neither charge of the other.
+      const at = out.findIndex((other) => other.key === key)
+      const earlier = out[at]
+      const charge: FullCharge = {
+        policy: found,
+        key,
+        cost: cost + (earlier?.cost ?? 0),
+        quota,
+        burst:
+          request.quota === undefined
+            ? found.burst
+            : Math.max(1, Math.round((found.burst * quota) / found.quota)),
+        ...(found.algorithm === 'concurrency' && {
+          lease: earlier?.lease ?? request.lease ?? newLease(),
+        }),
+      }
+      if (earlier) out[at] = charge
+      else out.push(charge)
+    }
+    return out
   }
 
   return { policy, charges }

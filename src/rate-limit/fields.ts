@@ -7,7 +7,8 @@ function policyMember({ policy, quota }: PolicyOutcome): string {
     : policyField(policy.name, policy.algorithm, quota, policy.window)
 }
 
-function stateMember({ policy, remaining, reset }: PolicyOutcome): string {
+/** What is left of a policy, as a member of `RateLimit`. */
+export function stateMember({ policy, remaining, reset }: PolicyOutcome): string {
   // Whoever was refused an expensive request may still have units for a cheap one, so `r` can be positive.
   // A slot that is free has no time at which it comes free.
   const time = reset > 0 || policy.algorithm !== 'concurrency' ? `;t=${reset}` : ''

@@ -5,7 +5,7 @@ import { byAddress } from './address.ts'
 import { newLease } from './charges.ts'
 import type { Decision, RateLimitRequest } from './decision.ts'
 import { refusal } from './errors.ts'
-import { rateLimitFields } from './fields.ts'
+import { rateLimitFields, stateMember } from './fields.ts'
 import { type Challenge, challengeRequired } from './gate.ts'
 import { joined } from './joined.ts'
 import type { RateLimiter } from './limiter.ts'
@@ -122,11 +122,7 @@ export class State implements RequestLimits {
 /** Leaves with the work how near its limits it is, for what may be told of it later. */
 function tell({ outcomes }: Decision): void {
   const facts = currentWork()?.facts
-  if (facts === undefined || outcomes.length === 0) return
-  let said = ''
-  for (const { policy, remaining, reset } of outcomes)
-    said += `${said && ', '}"${policy.name}";r=${remaining};t=${reset}`
-  facts.set('rateLimit', said)
+  if (outcomes.length > 0) facts?.set('rateLimit', outcomes.map(stateMember).join(', '))
 }
 
 /** Lets something end after the reply. */
@@ -161,16 +157,14 @@ export function requestFor(
   const cost = typeof options.cost === 'function' ? options.cost(c) : options.cost
   const quota = options.quota?.(c)
   const finish = (given: string | undefined): RateLimitRequest => {
-    const key = given || byAddress(c)
-    const slots = policy.algorithm === 'concurrency'
-    if (cost === undefined && quota === undefined && !slots) return { policy: name, key }
-    return {
+    const request: { -readonly [K in keyof RateLimitRequest]: RateLimitRequest[K] } = {
       policy: name,
-      key,
-      ...(cost !== undefined && { cost }),
-      ...(quota !== undefined && { quota }),
-      ...(slots && { lease: newLease() }),
+      key: given || byAddress(c),
     }
+    if (cost !== undefined) request.cost = cost
+    if (quota !== undefined) request.quota = quota
+    if (policy.algorithm === 'concurrency') request.lease = newLease()
+    return request
   }
   const keyOf = options.key ?? policy.key
   if (keyOf === 'ip') return finish(undefined)
