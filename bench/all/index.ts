@@ -85,7 +85,7 @@ function preface(milliseconds: number): string {
         ['load from', load],
         [
           'measured',
-          `${new Date().toISOString().slice(0, 10)}, in ${Math.ceil(milliseconds / 60_000)} minutes`,
+          `${new Date().toISOString().slice(0, 10)}, in ${Math.ceil(milliseconds / 60_000)} min`,
         ],
         ...PEERS.map((name) => [name, versionOf(name, 'bench')]),
       ],
