@@ -15,7 +15,9 @@ export const summary: CommandModule['summary'] =
 /** What follows the command. */
 export const positionals: string = '<inject|upload> DIR…'
 /** More for its help. */
-export const details: string = `  inject   give each script of DIR that has a source map beside it a debug id: in the script, in the map, and where
+export const details: string = `So that errors of what was bundled and minified show the lines that were written.
+
+  inject   give each script of DIR that has a source map beside it a debug id: in the script, in the map, and where
            capture finds it at run time. Run it between the bundler and the deploy; what has one stays as it is.
   upload   take scripts and maps to Sentry as an artifact bundle; with --keep, into a file instead
 

@@ -146,6 +146,22 @@ export function captureContract(client?: EventClient): void {
       expect(ingest.raw.join()).not.toContain('hunter2')
     })
 
+    it('tells what an AggregateError holds, beside its own cause', async () => {
+      const worker = withCapture(options(), {
+        fetch: async () => {
+          const cause = new Error('underneath')
+          throw new AggregateError([new TypeError('one'), new RangeError('two'), 'no error'], 'all failed', {
+            cause,
+          })
+        },
+      })
+      await call(worker, '/')
+      const told = ingest.errors[0]?.exception?.values.map(({ type, value }) => `${type}: ${value}`)
+      expect(told?.at(-1)).toBe('AggregateError: all failed')
+      expect(told).toEqual(expect.arrayContaining(['TypeError: one', 'RangeError: two', 'Error: underneath']))
+      expect(told?.length).toBe(4)
+    })
+
     it('tells a server’s HTTPException and not a client’s, nor what says it is expected', async () => {
       const worker = withCapture(options(), app())
       for (const path of ['/missing', '/teapot', '/expected', '/fine', '/nowhere']) await call(worker, path)
