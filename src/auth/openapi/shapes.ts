@@ -2,7 +2,7 @@ import type { IdentityJson, SessionJson, TokensJson, UserJson } from '../routes-
 import { count, list, object, oneOf, type Schema, string, stringOrNull, time, uuid } from './schema.ts'
 
 /** A person. */
-export const user: Schema<UserJson> = object({
+const user: Schema<UserJson> = object({
   id: uuid(),
   email: string(),
   createdAt: time(),
