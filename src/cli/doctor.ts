@@ -38,6 +38,11 @@ export const options = {
     value: 'FILE',
     summary: 'The module that calls defineEnv (default: worker/env.ts)',
   },
+  queries: {
+    type: 'string',
+    value: 'FILE',
+    summary: 'The module that declares queries with critical(); without it none is looked at',
+  },
   json: { type: 'boolean', summary: 'Print one JSON object' },
   'fail-on': {
     type: 'string',
@@ -59,6 +64,7 @@ export async function run({ values }: CommandInput<typeof options>): Promise<num
       ...(values.env !== undefined && { environment: values.env }),
       ...(values.url !== undefined && { url: values.url }),
       ...(values.schema !== undefined && { schema: values.schema }),
+      ...(values.queries !== undefined && { queries: values.queries }),
       ...(database !== undefined && { database }),
       ...(pooled !== undefined && { pooled }),
     })

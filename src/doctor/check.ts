@@ -1,3 +1,4 @@
+import type { CriticalQuery } from '../db/index.ts'
 import type { EnvDefinition } from '../env/define.ts'
 import type { LiveDatabase } from './database.ts'
 import type { LiveSite } from './live.ts'
@@ -34,6 +35,8 @@ export interface Project {
   readonly site: LiveSite | string
   /** Absent, like a sentence, when none was given. */
   readonly database?: LiveDatabase | string
+  /** Queries declared with `critical`. Absent, like a sentence, when no module was named. */
+  readonly queries?: readonly CriticalQuery[] | string
   /** Milliseconds since the epoch. */
   readonly now: number
   /** Runs git in the root. Gives undefined where there is no git or no repository. */

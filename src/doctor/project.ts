@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Project } from './check.ts'
 import { liveDatabase } from './database.ts'
 import { liveSite } from './live.ts'
-import { DEFAULT_SCHEMA, loadDefinition, SchemaError } from './schema.ts'
+import { DEFAULT_SCHEMA, loadDefinition, loadQueries, SchemaError } from './schema.ts'
 import { readWrangler } from './wrangler.ts'
 
 /** What the doctor is asked to look at. */
@@ -23,6 +23,8 @@ export interface ProjectOptions {
   readonly pooled?: string
   /** The module that declares the environment. Default `worker/env.ts`, where there is one. */
   readonly schema?: string
+  /** The module that declares queries with `critical`; without it none is looked at. */
+  readonly queries?: string
 }
 
 /** The options make no sense for this project; the message says why. */
@@ -58,8 +60,18 @@ export async function readProject(options: ProjectOptions = {}): Promise<Project
     site = orProjectError(() => liveSite(url))
   }
   const { database, pooled } = options
+  let queries: Project['queries'] = 'name the module that declares queries with --queries'
+  if (options.queries !== undefined) {
+    queries = await loadQueries(root, options.queries).catch((error: unknown) => {
+      throw error instanceof SchemaError ? new ProjectError(error.message) : error
+    })
+  }
+  const declared = typeof queries === 'string' ? [] : queries
   return {
-    ...(database !== undefined && { database: orProjectError(() => liveDatabase(database, pooled)) }),
+    ...(database !== undefined && {
+      database: orProjectError(() => liveDatabase(database, pooled, declared)),
+    }),
+    queries,
     root,
     environment,
     wrangler: wrangler ?? 'there is no wrangler.toml, wrangler.json or wrangler.jsonc',

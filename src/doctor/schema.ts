@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import * as module from 'node:module'
 import { extname, relative, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { type CriticalQuery, criticalQueries } from '../db/index.ts'
 import type { AnyEnvDefinition } from './check.ts'
 
 /** Where a project declares its environment unless it says otherwise. */
@@ -17,6 +18,38 @@ function isDefinition(value: unknown): value is AnyEnvDefinition {
   return typeof load === 'function' && typeof check === 'function' && typeof vars === 'object'
 }
 
+async function load(
+  root: string,
+  path: string,
+  advice: string,
+): Promise<{ shown: string; exports: Record<string, unknown> }> {
+  const file = resolve(root, path)
+  const shown = relative(root, file)
+  if (!existsSync(file)) throw new SchemaError(`${shown} does not exist: ${advice}`)
+  const hooks = registerResolver()
+  try {
+    return { shown, exports: (await import(pathToFileURL(file).href)) as Record<string, unknown> }
+  } catch (error) {
+    throw new SchemaError(`${shown} cannot be imported: ${error instanceof Error ? error.message : error}`)
+  } finally {
+    hooks?.deregister()
+  }
+}
+
+/**
+ * Imports the module that declares a project's queries with `critical`, or imports those that do. It runs here, on Node.
+ *
+ * @param root The project's folder.
+ * @param path The module, relative to it.
+ * @throws SchemaError
+ */
+export async function loadQueries(root: string, path: string): Promise<readonly CriticalQuery[]> {
+  const { shown } = await load(root, path, 'name the module that declares queries with --queries')
+  const found = criticalQueries()
+  if (found.length === 0) throw new SchemaError(`${shown} declares no query with critical()`)
+  return found
+}
+
 /**
  * Imports the module that declares a project's environment, and finds the definition among its exports.
  * The module runs here, on Node, so it must import nothing of the Workers runtime.
@@ -26,20 +59,7 @@ function isDefinition(value: unknown): value is AnyEnvDefinition {
  * @throws SchemaError
  */
 export async function loadDefinition(root: string, path: string = DEFAULT_SCHEMA): Promise<AnyEnvDefinition> {
-  const file = resolve(root, path)
-  const shown = relative(root, file)
-  if (!existsSync(file)) {
-    throw new SchemaError(`${shown} does not exist: name the module that calls defineEnv with --schema`)
-  }
-  const hooks = registerResolver()
-  let exports: Record<string, unknown>
-  try {
-    exports = (await import(pathToFileURL(file).href)) as Record<string, unknown>
-  } catch (error) {
-    throw new SchemaError(`${shown} cannot be imported: ${error instanceof Error ? error.message : error}`)
-  } finally {
-    hooks?.deregister()
-  }
+  const { shown, exports } = await load(root, path, 'name the module that calls defineEnv with --schema')
   const found = Object.values(exports).filter(isDefinition)
   const [definition] = new Set(found)
   if (definition === undefined) throw new SchemaError(`${shown} exports nothing that defineEnv made`)

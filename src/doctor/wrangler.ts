@@ -68,6 +68,7 @@ export const tableOfKind: Readonly<Record<BindingKind, string>> = {
   versionMetadata: 'version_metadata',
   service: 'services',
   d1: 'd1_databases',
+  images: 'images',
 }
 
 function isTable(value: unknown): value is Table {

@@ -71,6 +71,33 @@ it('shows drift with the statement that mends it, and the doctor looks at the da
   expect(doctor.stdout).not.toContain(password)
 })
 
+it('finds the index that a declared query lacks, once it is told where queries are declared', async () => {
+  await scratch.pool.query(
+    'create table if not exists public.parcels (id uuid primary key, city text, sent timestamptz)',
+  )
+  const queries = join(folder, 'queries.ts')
+  writeFileSync(
+    queries,
+    `import { desc, eq, sql } from '${join(root, 'node_modules/drizzle-orm/index.js')}'
+    import { pgTable, QueryBuilder, text, timestamp, uuid } from '${join(root, 'node_modules/drizzle-orm/pg-core/index.js')}'
+    import { critical } from 'breakwater/db'
+    const parcels = pgTable('parcels', { id: uuid().primaryKey(), city: text(), sent: timestamp({ withTimezone: true }) })
+    const all = () => new QueryBuilder().select().from(parcels)
+    critical('parcels.of-city', all().where(eq(parcels.city, sql.placeholder('city'))).orderBy(desc(parcels.sent)).limit(20))
+    critical('parcels.one', all().where(eq(parcels.id, sql.placeholder('id'))))`,
+  )
+  const args = ['doctor', '--database', scratch.url, '--fail-on', 'never'] as const
+  const untold = await breakwater(...args)
+  expect(untold.stdout).toMatch(/DB-25 .*\n? *.*--queries/)
+  const told = await breakwater(...args, '--queries', queries)
+  expect(told.stdout).toContain('parcels.of-city finds no index on (city, sent)')
+  expect(told.stdout).toContain('create index concurrently on parcels (city, sent);')
+  expect(told.stdout).not.toContain('parcels.one')
+  const none = await breakwater(...args, '--queries', join(folder, 'nowhere.ts'))
+  expect(none.code).not.toBe(0)
+  expect(none.stderr).toContain('nowhere.ts does not exist')
+})
+
 it('says when no database answers', async () => {
   const doctor = await breakwater(
     'doctor',
