@@ -83,10 +83,7 @@ function preface(milliseconds: number): string {
         ['workerd', workerd],
         ['Hono', hono],
         ['load from', load],
-        [
-          'measured',
-          `${new Date().toISOString().slice(0, 10)}, in ${Math.ceil(milliseconds / 60_000)} min`,
-        ],
+        ['measured', `${new Date().toISOString().slice(0, 10)}, in ${Math.ceil(milliseconds / 60_000)} min`],
         ...PEERS.map((name) => [name, versionOf(name, 'bench')]),
       ],
     ),
