@@ -1,4 +1,5 @@
 import type { Context } from 'hono'
+import { slot } from '../core/slot.ts'
 import { type AuthConfig, resolveConfig } from './config.ts'
 import { presented } from './cookies.ts'
 import { claimed, type Identification, identify } from './identity.ts'
@@ -73,9 +74,9 @@ export function internalsOf(source: AuthSource, c: Context): AuthInternals {
  */
 export function createAuth(options: AuthOptions): Auth {
   const config = resolveConfig(options)
-  // By context, since middleware may replace the raw request: whoever mounts session() twice, or starts it
+  // With the context, since middleware may replace the raw request: whoever mounts session() twice, or starts it
   // early, asks once.
-  const asked = new WeakMap<Context, Promise<Identification | undefined>>()
+  const asked = slot<Context, Promise<Identification | undefined>>('auth.identity')
 
   const once = (c: Context): Promise<Identification | undefined> => {
     const earlier = asked.get(c)

@@ -1,5 +1,6 @@
 import type { Context } from 'hono'
 import { currentWork, type Duration, isBreakwaterError, milliseconds, uuidv7 } from '../../core/index.ts'
+import { slot } from '../../core/slot.ts'
 import { bearerOf } from '../access-token.ts'
 import { type Auth, insideOf } from '../auth.ts'
 import type { AuthConfig } from '../config.ts'
@@ -164,7 +165,7 @@ export function createApiKeys<const Scope extends string>(
   check(Number.isInteger(perUser) && perUser >= 1 && perUser <= 500, 'perUser is from 1 to 500')
 
   const memory = new Memory(staleness)
-  const asked = new WeakMap<Context, Promise<KeyIdentity | undefined>>()
+  const asked = slot<Context, Promise<KeyIdentity | undefined>>('auth.key')
 
   async function ask(c: Context): Promise<KeyIdentity | undefined> {
     const key = bearerOf(c.req.header('authorization'), prefix)
