@@ -7,6 +7,11 @@ interface Held {
   attempts: number
 }
 
+/** What a queue accepts. */
+function checkDelay(seconds: number): void {
+  if (!Number.isInteger(seconds) || seconds < 0 || seconds > 86_400) throw new Error(`No delay: ${seconds}`)
+}
+
 /**
  * A queue as it is documented: at least once, in any order, with delays. In bad times it also loses what it took,
  * doubles it, refuses, or takes it without saying so.
@@ -42,10 +47,7 @@ export class SimQueue implements JobQueue {
   async sendBatch(messages: Iterable<{ body: JobMessage; delaySeconds?: number }>): Promise<void> {
     const all = [...messages]
     if (all.length === 0 || all.length > 100) throw new Error('A batch of a queue has 1 to 100 messages')
-    for (const { delaySeconds = 0 } of all) {
-      if (!Number.isInteger(delaySeconds) || delaySeconds < 0 || delaySeconds > 86_400)
-        throw new Error(`No delay: ${delaySeconds}`)
-    }
+    for (const { delaySeconds = 0 } of all) checkDelay(delaySeconds)
     await this.#world.outside('queue', 'send', async () => {
       for (const { body, delaySeconds } of all) this.#accept(body, delaySeconds)
     })
@@ -80,7 +82,10 @@ export class SimQueue implements JobQueue {
         body: message.body,
         attempts: message.attempts,
         ack: () => void answered.add(message),
-        retry: ({ delaySeconds = 0 } = {}) => again(message, delaySeconds),
+        retry: ({ delaySeconds = 0 } = {}) => {
+          checkDelay(delaySeconds)
+          again(message, delaySeconds)
+        },
       }),
     )
     const process = world.spawn('consumer', async () => {
