@@ -235,6 +235,35 @@ describe('signing in by a passkey', () => {
     expect(await app.runJobs()).toEqual([])
   })
 
+  it('asks the database twice and the limiter once', async () => {
+    const { authenticator, client: owner } = await person()
+    const asked = { database: 0, limiter: 0 }
+    const counted = await start({
+      db: {
+        execute: (query) => {
+          asked.database++
+          return scratch.db.execute(query)
+        },
+        transaction: (work) => scratch.db.transaction(work),
+      },
+      limiter: {
+        check: async () => {
+          asked.limiter++
+          return { allowed: true, retryAfter: 0, violated: [] }
+        },
+      },
+    })
+    const client = counted.createClient()
+    // A device that is known, so that nobody is told.
+    client.jar.set('__Host-device', owner.jar.get('__Host-device') ?? '')
+    const options = await ask(client)
+    expect(asked).toEqual({ database: 0, limiter: 0 })
+    const reply = await client.post('/auth/passkeys/sign-in', { credential: authenticator.get(options) })
+    expect(reply.status).toBe(200)
+    await counted.settle()
+    expect(asked).toEqual({ database: 2, limiter: 1 })
+  })
+
   it('replaces the session it came with', async () => {
     const { client, authenticator } = await person()
     const old = client.jar.get('__Host-session') ?? ''
