@@ -58,6 +58,7 @@ export class State implements RequestLimits {
     this.decisions.push(decision)
     if (!decision.allowed) return
     for (const request of requests) if (request.lease !== undefined) this.held.push(request)
+    tell(decision)
   }
 
   /** Whether the request carries the proof that the challenge asks for. */
@@ -91,7 +92,6 @@ export class State implements RequestLimits {
       said = await this.limiter.check(left)
     }
     this.note(said, left)
-    tell(said)
     if (!said.allowed) throw refusal(said, this.headers)
   }
 
@@ -122,7 +122,10 @@ export class State implements RequestLimits {
 /** Leaves with the work how near its limits it is, for what may be told of it later. */
 function tell({ outcomes }: Decision): void {
   const facts = currentWork()?.facts
-  if (outcomes.length > 0) facts?.set('rateLimit', outcomes.map(stateMember).join(', '))
+  if (facts === undefined || outcomes.length === 0) return
+  const said = outcomes.map(stateMember).join(', ')
+  const before = facts.get('rateLimit')
+  facts.set('rateLimit', before === undefined ? said : `${before}, ${said}`)
 }
 
 /** Lets something end after the reply. */
