@@ -200,6 +200,7 @@ describe('in an outage', () => {
   it('of Redis, the database is asked, and sessions can still be ended', async () => {
     const without = await createApplication(scratch, { cache: { revocations: out() } })
     const [client, other] = [await without.signedIn(email), await without.signedIn(email)]
+    await without.settle()
     expect(await roundTrips(() => client.get('/me'))).toEqual({ postgres: 1, redis: 0 })
     expect((await client.post('/auth/sign-out-everywhere')).status).toBe(200)
     expect((await other.get('/me')).status).toBe(401)
