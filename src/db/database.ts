@@ -22,8 +22,11 @@ import { connect } from './websocket.ts'
 
 /** Options of {@link createDatabase}. */
 export interface DatabaseOptions<TSchema extends Record<string, unknown> = Record<string, never>> {
-  /** `postgresql://user:password@host/database`; on Neon the pooled one, whose host ends in `-pooler`. */
-  readonly url: string
+  /**
+   * `postgresql://user:password@host/database`; on Neon the pooled one, whose host ends in `-pooler`. A function is
+   * called with the first statement: `() => env.HYPERDRIVE.connectionString` can only be read inside a request.
+   */
+  readonly url: string | (() => string)
   /**
    * A read replica's URL. Plain selects go there until the unit of work has changed something, and to the primary from
    * then on. Transactions, batches and statements written by hand always go to the primary. Default: none.
@@ -33,7 +36,7 @@ export interface DatabaseOptions<TSchema extends Record<string, unknown> = Recor
   readonly endpoint?: string | undefined
   /**
    * The `Client` class of `pg`: statements then go over Postgres's own protocol instead of Neon's, for Hyperdrive
-   * (`url: env.HYPERDRIVE.connectionString`) or any Postgres. Default: Neon's protocols.
+   * (`url: () => env.HYPERDRIVE.connectionString`) or any Postgres. Default: Neon's protocols.
    */
   readonly client?: PgClientClass | undefined
   /** Tables and relations, for `db.query`. Not needed for anything else. */
@@ -124,8 +127,25 @@ function limit(name: string, duration: Duration): number {
   return value
 }
 
+/** How to get to one server whose address is not known yet. */
+function later(make: () => Driver): Driver {
+  let made: Driver | undefined
+  const driver = (): Driver => {
+    made ??= make()
+    return made
+  }
+  return {
+    transport: {
+      run: async (statement) => driver().transport.run(statement),
+      batch: async (statements, options) => driver().transport.batch(statements, options),
+    },
+    connect: async (timeout) => driver().connect(timeout),
+  }
+}
+
 /** How to get to one server. */
-function driverOf(url: string, options: DatabaseOptions<never>, timeout: number): Driver {
+function driverOf(url: string | (() => string), options: DatabaseOptions<never>, timeout: number): Driver {
+  if (typeof url === 'function') return later(() => driverOf(url(), options, timeout))
   const { client: Client } = options
   if (Client === undefined) {
     const address = addressOf(url, options.endpoint)

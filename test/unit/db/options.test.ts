@@ -42,3 +42,24 @@ it('goes to the stand-in as the same user, for the same database', () => {
   expect(local).toEqual({ proxy: '127.0.0.1:8702/v2', secure: false })
   expect(addressOf(url, 'https://neon.test').local).toEqual({ proxy: 'neon.test/v2', secure: true })
 })
+
+it('reads an address that is only there inside a request with the first statement, and once', async () => {
+  let asked = 0
+  const client = class {
+    on(): void {}
+    connect = async (): Promise<void> => {}
+    end = async (): Promise<void> => {}
+    query = async (): Promise<unknown> => ({ rows: [], fields: [], rowCount: 0, command: 'SELECT' })
+  }
+  const later = (): string => {
+    asked++
+    return 'postgresql://app:s3cret@pool.local/shop'
+  }
+  const db = createDatabase({ url: later, client })
+  expect(asked).toBe(0)
+  await db.execute('select 1')
+  await db.execute('select 2')
+  expect(asked).toBe(1)
+  const wrong = createDatabase({ url: () => 'nonsense', client })
+  await expect(wrong.execute('select 1')).rejects.toThrow(TypeError)
+})
