@@ -9,6 +9,7 @@ import {
   rotatingSecret,
   secret,
   sentryDsn,
+  text,
   url,
 } from 'breakwater/env'
 
@@ -50,6 +51,17 @@ export const environment = defineEnv({
     BACKUP_KEY: rotatingSecret({
       description: 'Encrypts backups. Keep a copy apart from everything else: without it they are noise.',
     }),
+    R2_ENDPOINT: url({
+      description: "R2's S3 API, for uploads straight to the bucket; absent, all go through the worker.",
+      example: 'https://account.r2.cloudflarestorage.com',
+    }).optional(),
+    R2_BUCKET: text({
+      description: 'The name of the bucket behind UPLOADS; needed with R2_ENDPOINT.',
+    }).optional(),
+    R2_ACCESS_KEY_ID: text({
+      description: 'An R2 token that may write that bucket and nothing else.',
+    }).optional(),
+    R2_SECRET_ACCESS_KEY: secret({ description: "That token's secret.", minBytes: 16 }).optional(),
     PWNED_ENDPOINT: url({
       description: 'Where leaked passwords are asked for, when not at Have I Been Pwned itself.',
     }).optional(),
@@ -61,6 +73,7 @@ export const environment = defineEnv({
     BACKUPS: bindings.r2(),
     JOBS: bindings.queue(),
     ASSETS: bindings.assets(),
+    IMAGES: bindings.images().optional(),
     CF_VERSION_METADATA: bindings.versionMetadata(),
   },
 })

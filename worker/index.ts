@@ -27,7 +27,7 @@ export default breakwater({
   crons: {
     // One that fails must not keep the others from their turn.
     '* * * * *': () => all(jobs.cron(), uploads.sweep(), alerts.look(), queries.snapshot()),
-    '17 3 * * *': () => all(backUp(), accounts.prune(), queries.report()),
+    '17 3 * * *': () => all(backUp(), accounts.prune(), queries.report(), tidyUploads()),
   },
 })
 
@@ -36,6 +36,17 @@ async function backUp(): Promise<void> {
   const result = await backup.run()
   if (result.status === 'complete' && result.notCovered.length > 0) {
     capture.captureMessage(`The backup does not cover: ${result.notCovered.join('; ')}`, { level: 'warning' })
+  }
+}
+
+/** Objects of nobody's go; uploads that have lost theirs are worth knowing of. */
+async function tidyUploads(): Promise<void> {
+  const { missing } = await uploads.reconcile({ resume: true })
+  if (missing.length > 0) {
+    capture.captureMessage(`${missing.length} uploads have lost their object`, {
+      level: 'error',
+      extra: { missing: missing.slice(0, 100) },
+    })
   }
 }
 

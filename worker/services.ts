@@ -13,12 +13,19 @@ import { logger } from 'breakwater/log'
 import { resend } from 'breakwater/mail'
 import { createLimiter, upstash } from 'breakwater/rate-limit'
 import { createRedis } from 'breakwater/redis'
-import { createUploads } from 'breakwater/uploads'
+import { createUploads, type DirectAccess } from 'breakwater/uploads'
 import type { environment } from './env.ts'
 import { defineJobs } from './jobs.ts'
 
 /** Everything this app is made of. */
 export type Services = ReturnType<typeof createServices>
+
+/** What lets clients send straight to the bucket. Half of it is refused when the service is built. */
+function directAccess(env: InferEnv<typeof environment>): { direct?: DirectAccess } {
+  const { R2_ENDPOINT: endpoint, R2_BUCKET: bucket = '' } = env
+  const { R2_ACCESS_KEY_ID: accessKeyId = '', R2_SECRET_ACCESS_KEY: secretAccessKey = '' } = env
+  return endpoint === undefined ? {} : { direct: { endpoint, bucket, accessKeyId, secretAccessKey } }
+}
 
 /**
  * Builds every service from the environment. None of them holds a connection or anything else that belongs to a
@@ -73,9 +80,17 @@ export function createServices(env: InferEnv<typeof environment>, capture: Captu
     bucket: env.UPLOADS,
     owner: (c) => c.var.user?.id,
     kinds: {
-      image: { types: ['image/png', 'image/jpeg', 'image/gif', 'image/webp'], maxBytes: 10_000_000 },
+      image: {
+        types: ['image/png', 'image/jpeg', 'image/gif', 'image/webp'],
+        maxBytes: 10_000_000,
+        variants: { thumbnail: { width: 320, height: 320, fit: 'cover' } },
+      },
+      film: { types: ['video/mp4', 'video/webm'], maxBytes: 500_000_000 },
     },
     enqueue: jobs.byName,
+    images: () => env.IMAGES,
+    secrets: env.SESSION_SECRET,
+    ...directAccess(env),
   })
   const backup = createBackup({
     databaseUrl: env.DATABASE_URL,

@@ -1,5 +1,5 @@
 import { storageUnavailable } from './errors.ts'
-import { Gathering } from './gathering.ts'
+import { Pieces } from './pieces.ts'
 
 /** Takes bytes into the bucket. Nothing is there until `close` resolves. */
 export interface Sink {
@@ -16,8 +16,11 @@ export interface SinkTarget {
   readonly contentType: string
 }
 
+/** Bytes written to a stream at once: each write costs the same, whatever its size. */
+const PIECE_BYTES = 1024 * 1024
+
 /**
- * One object of a known length in one streamed write. The last chunk is held back until `close`, so that an upload
+ * One object of a known length in one streamed write. The last piece is held back until `close`, so that an upload
  * found wrong at its end never becomes an object.
  */
 export function fixedSink({ bucket, key, contentType }: SinkTarget, length: number): Sink {
@@ -31,21 +34,19 @@ export function fixedSink({ bucket, key, contentType }: SinkTarget, length: numb
     (error: unknown) => Promise.reject(storageUnavailable(error)),
   )
   failed.catch(() => {})
-  let held: Uint8Array | undefined
 
-  const send = async (chunk: Uint8Array): Promise<void> => {
-    const written = writer.write(chunk)
+  const send = async (bytes: Uint8Array): Promise<void> => {
+    const written = writer.write(bytes)
     written.catch(() => {})
     await Promise.race([written, failed])
   }
+  const pieces = new Pieces(Math.min(length, PIECE_BYTES), send)
   return {
-    async write(chunk) {
-      if (held !== undefined) await send(held)
-      held = chunk
-    },
+    write: (chunk) => pieces.write(chunk),
     async close() {
       try {
-        if (held !== undefined) await send(held)
+        await pieces.arrived()
+        if (pieces.rest.length > 0) await send(pieces.rest)
         await Promise.race([writer.close(), failed])
         await put
       } catch (error) {
@@ -67,26 +68,25 @@ const ATTEMPTS = 3
 
 /**
  * One object of unknown length. What fits into one part is written at once; beyond that a multipart upload is begun.
- * One part is held in memory.
+ * Two parts are in memory.
  */
-export function partsSink({ bucket, key, contentType }: SinkTarget, partBytes: number = PART_BYTES): Sink {
+export function partsSink({ bucket, key, contentType }: SinkTarget): Sink {
   const parts: R2UploadedPart[] = []
   let upload: R2MultipartUpload | undefined
-  let part = new Gathering(partBytes)
   let wrote = false
 
-  async function flush(): Promise<void> {
+  const send = async (bytes: Uint8Array<ArrayBuffer>): Promise<void> => {
     upload ??= await bucket.createMultipartUpload(key, { httpMetadata: { contentType } })
     for (let attempt = 1; ; attempt++) {
       try {
-        parts.push(await upload.uploadPart(parts.length + 1, part.bytes))
-        break
+        parts.push(await upload.uploadPart(parts.length + 1, bytes))
+        return
       } catch (error) {
         if (attempt === ATTEMPTS) throw error
       }
     }
-    part = new Gathering(partBytes, part.buffer)
   }
+  const pieces = new Pieces(PART_BYTES, send)
 
   async function guarded(work: () => Promise<void>): Promise<void> {
     try {
@@ -97,25 +97,21 @@ export function partsSink({ bucket, key, contentType }: SinkTarget, partBytes: n
   }
 
   return {
-    async write(chunk) {
-      let rest = chunk
-      while (rest.length > 0) {
-        // A part is sent only when more follows: the last one may be of any length but must be there.
-        if (part.full) await guarded(() => flush())
-        rest = part.add(rest)
-      }
-    },
+    write: (chunk) => guarded(() => pieces.write(chunk)),
     close: () =>
       guarded(async () => {
         wrote = true
+        await pieces.arrived()
         if (upload === undefined) {
-          await bucket.put(key, part.bytes, { httpMetadata: { contentType } })
+          await bucket.put(key, pieces.rest, { httpMetadata: { contentType } })
           return
         }
-        await flush()
+        await send(pieces.rest)
         await upload.complete(parts)
       }),
     async abort() {
+      // A part that is on its way would outlive what is aborted around it.
+      await pieces.arrived().catch(() => {})
       await upload?.abort().catch(() => {})
       if (wrote) await bucket.delete(key).catch(() => {})
     },

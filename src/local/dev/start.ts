@@ -19,7 +19,7 @@ import { explain, LocalError } from './errors.ts'
 import { checkDatabase, isLocal, redisApp } from './external.ts'
 import type { Local, LocalOptions, LocalPart, Progress } from './options.ts'
 import { checkPorts, freePort, type LocalPorts, portTaken } from './ports.ts'
-import { cronsOf, findConfig } from './project.ts'
+import { bucketVars, cronsOf, findConfig } from './project.ts'
 import { type LocalSecrets, localSecrets } from './secrets.ts'
 import { type StateFolder, takeState } from './state.ts'
 import { workerVars, writeEnvFile } from './vars.ts'
@@ -118,7 +118,8 @@ class Stack {
       },
       this.#secrets,
     )
-    const vars = { ...plain, ...this.#options.vars }
+    const bucket = config === undefined ? {} : bucketVars(config, origin)
+    const vars = { ...plain, ...bucket, ...this.#options.vars }
     const envFile = this.#state.at('worker.env')
     writeEnvFile(envFile, { ...vars, ...secret })
     await together([
