@@ -56,9 +56,9 @@ export class State implements RequestLimits {
   /** Takes note of a decision. */
   note(decision: Decision, requests: readonly RateLimitRequest[]): void {
     this.decisions.push(decision)
+    tell(decision)
     if (!decision.allowed) return
     for (const request of requests) if (request.lease !== undefined) this.held.push(request)
-    tell(decision)
   }
 
   /** Whether the request carries the proof that the challenge asks for. */
