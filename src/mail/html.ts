@@ -12,7 +12,7 @@ export class Html {
   }
 }
 
-const KEY = Symbol('html')
+const KEY: unique symbol = Symbol('html')
 
 /** What may stand in {@link html}: text, which is escaped; markup, which is not; nothing, for what is false or missing. */
 export type HtmlValue = string | number | Html | readonly Html[] | false | null | undefined

@@ -22,7 +22,7 @@ beforeAll(async () => {
   })
   await new Promise<void>((resolve) => outside.listen(0, '127.0.0.1', resolve))
   const { outputFiles } = await build({
-    entryPoints: [join(import.meta.dirname, 'worker/index.ts')],
+    entryPoints: [join(import.meta.dirname, 'worker/app.ts')],
     bundle: true,
     format: 'esm',
     write: false,
