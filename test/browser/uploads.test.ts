@@ -22,27 +22,6 @@ let ada: Visitor
 const asked: string[] = []
 const aborted: string[] = []
 
-/** Uppy as a page would have it; told to send a file when the test says so. */
-const PAGE = `
-  import Uppy from '@uppy/core'
-  import Tus from '@uppy/tus'
-  window.startUpload = (base64) => {
-    const raw = atob(base64)
-    const bytes = Uint8Array.from(raw, (char) => char.charCodeAt(0))
-    const uppy = new Uppy({ autoProceed: false }).use(Tus, {
-      endpoint: '/uploads/tus', chunkSize: 1_500_000, retryDelays: [200, 500, 1000, 2000],
-      allowedMetaFields: ['kind', 'name', 'type'],
-    })
-    uppy.setMeta({ kind: 'image' })
-    uppy.addFile({ name: 'harbour.png', type: 'image/png', data: new Blob([bytes], { type: 'image/png' }) })
-    window.uploaded = 0
-    uppy.on('upload-progress', (_file, { bytesUploaded }) => { window.uploaded = bytesUploaded })
-    window.uppy = uppy
-    window.done = uppy.upload().then(({ successful, failed }) => ({
-      url: successful?.[0]?.uploadURL, failed: failed?.map(({ error }) => error) ?? [],
-    }))
-  }`
-
 beforeAll(async () => {
   ;[local, browser] = await Promise.all([startLocal({ state, crons: false }), launch()])
   ada = await signedUp(local, 'ada@lighthouse.dev', 'a lamp in every window 7')
@@ -67,7 +46,7 @@ beforeAll(async () => {
   network.on('Network.loadingFailed', ({ errorText }) => aborted.push(errorText))
   await page.goto(`${local.worker}/`)
   const bundle = await build({
-    stdin: { contents: PAGE, resolveDir: import.meta.dirname },
+    entryPoints: [join(import.meta.dirname, 'uppy.js')],
     bundle: true,
     write: false,
     format: 'iife',
