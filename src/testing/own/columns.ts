@@ -78,6 +78,8 @@ export const ownColumns: Readonly<Record<string, Overrides>> = {
       - ${HOUR} * greatest((rows - n)::bigint / 40, case when n <= 1000 then 960 + (1000 - n) / 40 else 0 end)`,
     text: `case when n % 40 < 30 then 'select * from orders where id = $' || n % 40 end`,
     calls: '100 + n % 100',
+    // Whoever looks now is not too early.
+    seen_at: ago('1 hour'),
     milliseconds: '1000 + n % 100',
   },
   job_lanes: {
