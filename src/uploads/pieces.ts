@@ -1,4 +1,4 @@
-import { Gathering } from './gathering.ts'
+import { borrow, Gathering } from './gathering.ts'
 
 /**
  * Sends bytes on in pieces of one size: one fills while the one before it travels, so that two are in memory. A piece
@@ -35,7 +35,7 @@ export class Pieces {
   async #flush(): Promise<void> {
     await this.#travelling
     const full = this.#filling
-    this.#filling = new Gathering(full.capacity, this.#spare)
+    this.#filling = new Gathering(full.capacity, this.#spare ?? borrow(full.capacity))
     this.#spare = undefined
     this.#travelling = this.#send(full.bytes).then(() => {
       this.#spare = full.buffer
