@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Local, startLocal } from 'breakwater/local'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { fewest } from '../support/fewest.ts'
 import { signedUp } from '../support/signed-up.ts'
 import type { Visitor } from '../support/visitor.ts'
 
@@ -22,13 +23,6 @@ afterAll(async () => {
 
 const redis = (path: string, init?: RequestInit) => fetch(`${local.upstash}/__breakwater/${path}`, init)
 
-/** What reached Redis while something was done. */
-async function counted(act: () => Promise<unknown>): Promise<{ total: number }> {
-  await redis('stats', { method: 'DELETE' })
-  await act()
-  return (await redis('stats')).json() as Promise<{ total: number }>
-}
-
 async function during<T>(fault: object, act: () => Promise<T>): Promise<T> {
   expect((await redis('faults', { method: 'PUT', body: JSON.stringify(fault) })).status).toBe(200)
   try {
@@ -41,7 +35,7 @@ async function during<T>(fault: object, act: () => Promise<T>): Promise<T> {
 describe('the guard', () => {
   it('asks about every limit and the session’s end in one Redis request', async () => {
     await visitor.get('/me')
-    const { total } = await counted(async () => {
+    const total = await fewest(local.upstash, async () => {
       const reply = await visitor.get('/me')
       expect(reply.status).toBe(200)
       expect(reply.headers.get('ratelimit-policy')).toContain('"default"')
@@ -51,7 +45,7 @@ describe('the guard', () => {
 
   it('asks once for a route with a limit of its own as well', async () => {
     await visitor.get('/me')
-    const { total } = await counted(async () => {
+    const total = await fewest(local.upstash, async () => {
       const reply = await visitor.fetch('/uploads?kind=image&name=a.png', {
         method: 'POST',
         body: new Uint8Array(8),
