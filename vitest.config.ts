@@ -9,6 +9,9 @@ const alias = [
   { find: /^breakwater\/([a-z-]+(?:\/[a-z-]+)?)$/, replacement: `${source}$1/index.ts` },
 ]
 
+// After the quick ones, and two at a time: each has servers of its own, and waits more than it computes.
+const together = { maxWorkers: 2, sequence: { groupOrder: 1 } }
+
 export default defineConfig({
   test: {
     // One reporter for people, one closing line for machines.
@@ -37,7 +40,7 @@ export default defineConfig({
           include: ['test/system/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
+          ...together,
         },
       },
       {
@@ -47,7 +50,7 @@ export default defineConfig({
           include: ['test/browser/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
+          ...together,
         },
       },
     ],
